@@ -210,15 +210,16 @@ def test_kubectl_get_shows_the_columns(jobs):
     status = {
         "state": "Succeeded", "progress": "100%",
         "items": {"total": 4, "active": 0, "succeeded": 3, "failed": 1}, "conditions": [condition],
-        "job": {"name": "a-123-1", "shards": 1}, "duration": "7s", "completionTime": "2026-01-01T00:00:00Z",
+        "job": {"name": "a-123-1", "shards": 1}, "duration": "7s", "saved": "83%",
+        "cpu": "1.5s", "completionTime": "2026-01-01T00:00:00Z",
     }  # fmt: skip
     assert jobs.patch({"status": status}, subresource="/status")[0] == 200
     heads, values = (line.split() for line in jobs.kubectl("get", "ij").splitlines())
     assert heads == ["NAME", "STATE", "PROGRESS", "DONE", "FAILED", "TOTAL", "AGE"]
     assert values[:-1] == ["a", "Succeeded", "100%", "3", "1", "4"]
     heads, values = (line.split() for line in jobs.kubectl("get", "imagejobs", "-o", "wide").splitlines())
-    assert heads[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "COMPLETED"]
-    assert values[7:11] == ["Succeeded", "q", "a-123-1", "7s"]
+    assert heads[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "SAVED", "CPU", "COMPLETED"]
+    assert values[7:13] == ["Succeeded", "q", "a-123-1", "7s", "83%", "1.5s"]
     jobs.kubectl("wait", "--for=condition=Finished", "ij/a", "--timeout=5s")
 
 

@@ -1,11 +1,15 @@
 // What somebody does with the page, in a browser, against the real service: nothing is mocked.
-import { readFileSync, readdirSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { gzipSync } from "node:zlib";
 import AxeBuilder from "@axe-core/playwright";
 import { type Page, expect, test } from "@playwright/test";
 
 const PHOTOS = process.env.PHOTOS ?? "";
 const KEYED = process.env.KEYED_URL ?? "";
+const SMALL = process.env.SMALL_URL ?? "";
+const SMALL_KEY = process.env.SMALL_KEY ?? "";
 const KEY = process.env.API_KEY ?? "";
 const SITE = process.env.SITE ?? "";
 const MAX_FIRST_USE_BYTES = 230_000;
@@ -121,6 +125,114 @@ test("settings are in the address, and a link carries them", async ({ page }) =>
   await expect(page.getByText("120 × 90 · WEBP")).toBeVisible();
 });
 
+test("several sizes of each, from the address to the picture", async ({ page }) => {
+  await page.goto("/");
+  await page.getByLabel("Sizes").selectOption({ label: "Several sizes" });
+  await expect(page.getByLabel("Name")).toHaveCount(3);
+  await page.getByRole("button", { name: "Remove the size: large" }).click();
+  await page.getByLabel("Name").nth(1).fill("wide");
+  await expectAccessible(page);
+  await page.reload();
+  await expect(page.getByLabel("Name").nth(1)).toHaveValue("wide");
+  await send(page, photos().slice(0, 1));
+  await page.locator("button.card").click();
+  await page.getByRole("dialog").getByLabel("Sizes").selectOption("wide");
+  await expect(page.getByText("1200 × 900 · JPEG")).toBeVisible();
+  await expectAccessible(page);
+});
+
+test("a preset of the server, and pictures taken elsewhere", async ({ page, context }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  await page.goto("/");
+  await page.getByLabel("Sizes").selectOption("shop");
+  await expect(page.getByText("120 × 120")).toBeVisible();
+  await expectAccessible(page);
+  await send(page, photos().slice(0, 2));
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible();
+  const copied = async (name: string) => {
+    await page.getByRole("button", { name, exact: true }).click();
+    return expect.poll(() => page.evaluate(() => navigator.clipboard.readText()));
+  };
+  await (await copied("curl")).toContain("curl");
+  await (await copied("Python")).toContain("httpx2");
+  await (await copied("YAML")).toContain("kind: ImageJob");
+  await (await copied("<picture>")).toMatch(/<picture>[^]*image\/webp[^]*<\/picture>/);
+  await expectAccessible(page);
+});
+
+test("a picture is zoomed by keys and buttons", async ({ page }) => {
+  await page.goto("/");
+  await send(page, photos().slice(0, 1));
+  await page.locator("button.card").click();
+  const width = () => page.locator(".zoom > *").first().evaluate((each) => each.getBoundingClientRect().width);
+  const before = await width();
+  await page.getByRole("button", { name: "Zoom in" }).click();
+  await expect.poll(width).toBeGreaterThan(1.9 * before);
+  await page.keyboard.press("+");
+  await expect.poll(width).toBeGreaterThan(3.8 * before);
+  await expectAccessible(page);
+  await page.keyboard.press("-");
+  await page.keyboard.press("-");
+  await expect.poll(width).toBeLessThan(1.1 * before);
+});
+
+test("what can succeed is tried again, the rest can be taken back", async ({ page, request }) => {
+  const items = [{ url: "http://127.0.0.1:9/away.jpg" }];
+  const made = await request.post("/api/jobs", { data: { items, retry: { attempts: 1 } } });
+  const { job_id: id } = (await made.json()) as { job_id: string };
+  await page.goto(`/jobs/${id}`);
+  await page.getByRole("button", { name: "Try again what can succeed" }).click();
+  await expect
+    .poll(async () => ((await (await request.get(`/api/jobs/${id}`)).json()) as { attempt: number }).attempt)
+    .toBe(2);
+
+  await page.goto("/");
+  await send(page, [...photos().slice(0, 1), broken]);
+  await expect(page.getByRole("heading", { name: "Done, some failed" })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Try again what can succeed" })).toBeHidden();
+  const saved = async (name: string) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
+    return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+  };
+  const zip = await saved("Get the failed originals");
+  expect(zip.name).toMatch(/-failed-sources\.zip$/);
+  expect(zip.bytes.includes("no picture at all")).toBe(true);
+  const table = await saved("Table (CSV)");
+  expect(table.name).toMatch(/\.csv$/);
+  expect(table.bytes.toString()).toContain("broken.jpg,Failed,not_an_image");
+});
+
+test("five thousand pictures are scrolled without a stutter", async ({ page, request }) => {
+  const dot = Buffer.from("R0lGODlhAQABAIAAAAUEBAAAACwAAAAAAQABAAACAkQBADs=", "base64");
+  const links = await request.post("/api/uploads", {
+    data: { files: [{ name: "a.gif", size: dot.length, content_type: "image/gif" }] },
+  });
+  const [file] = ((await links.json()) as { files: { key: string; url: string; headers: Record<string, string> }[] }).files;
+  if (!file) throw new Error("no link");
+  await request.put(file.url, { data: dot, headers: file.headers });
+  const items = Array.from({ length: 5000 }, (_, index) => ({ key: file.key, name: `picture ${index}.gif` }));
+  const made = await request.post("/api/jobs", { data: { items } });
+  const { job_id: id } = (await made.json()) as { job_id: string };
+  await page.goto(`/jobs/${id}`);
+  await expect(page.getByText("5,000 of 5,000 done").first()).toBeVisible({ timeout: 100_000 });
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible();
+  const last = page.getByRole("button", { name: "Show picture 4999.gif" });
+  const longest = await page.evaluate(async () => {
+    let worst = 0;
+    let before = performance.now();
+    for (let step = 0; step < 1000 && window.scrollY + window.innerHeight < document.body.scrollHeight - 1; step++) {
+      window.scrollBy(0, 1500);
+      await new Promise(requestAnimationFrame);
+      worst = Math.max(worst, performance.now() - before);
+      before = performance.now();
+    }
+    return worst;
+  });
+  await expect(last).toBeVisible();
+  expect(await page.locator(".card").count()).toBeLessThan(300);
+  expect(longest).toBeLessThan(2000); // a page that renders all of them takes many seconds for one step
+});
+
 test("a second drop has a page of its own, and the first one is one step back", async ({ page }) => {
   await page.goto("/");
   await send(page, photos().slice(0, 1));
@@ -175,6 +287,78 @@ test("without a connection a click says so, and works again when there is one", 
   await context.setOffline(false);
   await page.getByRole("button", { name: "Go on" }).click();
   await expect(page.getByRole("heading", { name: "Done" })).toBeVisible({ timeout: 90_000 });
+});
+
+test("a busy server is waited for, and too much is told in words", async ({ page, request }) => {
+  const headers = { Authorization: `Bearer ${SMALL_KEY}` };
+  const items = Array.from({ length: 6 }, (_, index) => ({ url: `https://images.example.org/${index}.jpg` }));
+  const made = await request.post(`${KEYED}/api/jobs`, { data: { items, suspend: true }, headers });
+  const { job_id: id } = (await made.json()) as { job_id: string };
+  await page.goto(KEYED);
+  await page.getByLabel("API key").fill(SMALL_KEY);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByLabel("Choose pictures").setInputFiles(photos().slice(0, 1));
+  await expect(page.getByText("The server is busy.")).toBeVisible();
+  await expectAccessible(page);
+  await request.post(`${KEYED}/api/jobs/${id}/cancel`, { headers });
+  await page.waitForURL("**/jobs/**", { timeout: 90_000 });
+  await expect(page.getByText("1 of 1 done").first()).toBeVisible();
+
+  await page.goto(SMALL);
+  await page.getByLabel("Choose pictures").setInputFiles(photos());
+  await expect(page.getByText("More than this server takes at once.")).toBeVisible();
+  await expectAccessible(page);
+});
+
+test("pictures that were not sent before a reload are sent after it", async ({ page, context }) => {
+  await page.goto("/");
+  await context.setOffline(true);
+  await page.getByLabel("Choose pictures").setInputFiles(photos().slice(0, 3));
+  await expect(page.getByText("The server is busy.")).toBeVisible();
+  await context.setOffline(false);
+  page.on("dialog", (dialog) => void dialog.accept()); // the browser asks whether to leave
+  await page.route("**/api/batch", (route) => route.abort());
+  await page.reload();
+  await expect(page.getByText("3 pictures were not sent")).toBeVisible();
+  await expectAccessible(page);
+  await page.unroute("**/api/batch");
+  await page.getByRole("button", { name: "Send them now" }).click();
+  await page.waitForURL("**/jobs/**");
+  await expect(page.getByText("3 of 3 done").first()).toBeVisible();
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Make pictures smaller" })).toBeVisible();
+  await expect(page.getByText("pictures were not sent")).toBeHidden();
+});
+
+test("a server that is killed and started in the middle loses nothing", async ({ page }) => {
+  test.setTimeout(240_000);
+  const data = mkdtempSync(`${tmpdir()}/imagejobs-web-`);
+  const server = async (...more: string[]) => {
+    const started = spawn(`${process.cwd()}/../.venv/bin/imagejobs`, ["local", "--data", data, ...more]);
+    const url = await new Promise<string>((resolve, reject) => {
+      let told = "";
+      started.stdout.on("data", (part) => {
+        told += String(part);
+        const found = /^\s*API\s+(\S+)/m.exec(told);
+        if (found?.[1]) resolve(found[1]);
+      });
+      started.on("exit", () => reject(new Error(told)));
+    });
+    return { started, url };
+  };
+  const first = await server();
+  await page.goto(first.url);
+  await send(page, photos());
+  first.started.kill("SIGKILL"); // the kernel ends its programs with it
+  await expect(page.getByText(/does not answer|connection was lost/).first()).toBeVisible({ timeout: 60_000 });
+  const second = await server("--port", new URL(first.url).port);
+  try {
+    await expect(page.getByText("20 of 20 done").first()).toBeVisible({ timeout: 120_000 });
+  } finally {
+    second.started.kill("SIGINT");
+    await new Promise((resolve) => second.started.on("exit", resolve));
+    rmSync(data, { recursive: true, force: true });
+  }
 });
 
 test("a server with keys: a wrong one, the right one, and a link for somebody without", async ({ page, browser }) => {

@@ -2,20 +2,23 @@
 import { Alert, Button, Group, Loader, Progress, Text, Title, VisuallyHidden } from "@mantine/core";
 import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import {
-  type ApiError,
+  ApiError,
   type Job,
   type Problem,
   type Source,
-  authorization,
+  type CopyForm,
   command,
+  copyOfJob,
   currentKey,
   ownSource,
+  picturesHtml,
+  save,
   saveAddress,
   ticketOf,
   watchSource,
 } from "./api";
 import { FINAL, JobFollower, type Snapshot } from "./follow";
-import { formatBytes, formatPercent, formatRate, formatSeconds, formatTime, showName } from "./format";
+import { formatBytes, formatPercent, formatRate, formatSeconds, formatSmallSeconds, formatTime, showName } from "./format";
 import { copyText, explain, isKeyProblem, useTitle, useWords } from "./page";
 import { Pictures } from "./Pictures";
 import { originals } from "./upload";
@@ -51,7 +54,7 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
       <JobBar jobs={jobs} snapshots={snapshots} />
       <Group gap="xs" className="actions">
         {jobs.length === sources.length && (
-          <Actions jobs={jobs} sources={sources} canRetry={results.some((each) => each.error?.retryable)} take={(index, job) => followers[index]?.take(job)} />
+          <Actions jobs={jobs} sources={sources} canRetry={(job) => results.some((each) => each.error?.retryable && each.job_id.startsWith(`${job.job_id}-`))} take={(index, job) => followers[index]?.take(job)} />
         )}
       </Group>
       {expires && (
@@ -64,6 +67,7 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
         originals={originals}
         addressToSave={(imageId) => saveAddress(jobs, sources[0] as Source, imageId)}
       />
+      {jobs.every((job) => FINAL.has(job.state)) && <CopyAs jobs={jobs} sources={sources} />}
     </>
   );
 }
@@ -128,6 +132,7 @@ function JobBar({ jobs, snapshots }: { jobs: Job[]; snapshots: Snapshot[] }) {
   const rate = snapshots.reduce((before, each) => before + each.ratePerSecond, 0);
   const left = rate > 0 ? (total - done - failed) / rate : 0;
   const [bytesIn, bytesOut] = [sum((it) => it.bytes_in), sum((it) => it.bytes_out)];
+  const cpuSeconds = sum((it) => it.cpu_seconds ?? 0);
   const name = jobs.length === 1 ? jobs[0]?.name : null;
   const error = jobs.find((job) => job.error && job.total > 1)?.error;
   const share = total ? (100 * (done + failed)) / total : 0;
@@ -156,6 +161,9 @@ function JobBar({ jobs, snapshots }: { jobs: Job[]; snapshots: Snapshot[] }) {
               : t.grew(formatBytes(bytesOut - bytesIn, language))}
           </Text>
         )}
+        {cpuSeconds > 0 && !open.length && (
+          <Text c="dimmed">{t.processorTime(formatSmallSeconds(cpuSeconds, language))}</Text>
+        )}
         {open.length > 0 && snapshots.some((each) => each.isPolling && !each.problem) && !usesKeyOnly(jobs) && (
           <Text c="dimmed">{t.polling}</Text>
         )}
@@ -183,7 +191,7 @@ function Announcement({ text }: { text: string }) {
   return <VisuallyHidden role="status">{told}</VisuallyHidden>;
 }
 
-function Actions(props: { jobs: Job[]; sources: Source[]; canRetry: boolean; take: (index: number, job: Job) => void }) {
+function Actions(props: { jobs: Job[]; sources: Source[]; canRetry: (job: Job) => boolean; take: (index: number, job: Job) => void }) {
   const { t } = useWords();
   const [fault, setFault] = useState("");
   const canWrite = props.sources.every((each) => each.canWrite);
@@ -191,6 +199,7 @@ function Actions(props: { jobs: Job[]; sources: Source[]; canRetry: boolean; tak
   const open = each((job) => !FINAL.has(job.state));
   const suspended = open.filter(({ job }) => job.state === "Suspended");
   const failed = each((job) => job.state === "PartiallySucceeded" || job.state === "Failed");
+  const retried = failed.filter(({ job }) => props.canRetry(job));
   const withResults = each((job) => FINAL.has(job.state) && job.done > 0);
   const run = async (action: "suspend" | "resume" | "cancel" | "retry", jobs: { job: Job; index: number }[]) => {
     setFault("");
@@ -230,17 +239,87 @@ function Actions(props: { jobs: Job[]; sources: Source[]; canRetry: boolean; tak
           {t.cancel}
         </Button>
       )}
-      {canWrite && props.canRetry && !open.length && failed.length > 0 && (
-        <Button variant="default" onClick={() => void run("retry", failed)}>
+      {canWrite && !open.length && retried.length > 0 && (
+        <Button variant="default" onClick={() => void run("retry", retried)}>
           {t.retry}
         </Button>
       )}
+      {canWrite &&
+        !open.length &&
+        failed.map(({ job, index }) => (
+          <SaveButton
+            key={job.job_id}
+            url={`${props.sources[index]?.archive}?of=failed-sources`}
+            accept="application/zip"
+            name={`${job.job_id}-failed-sources.zip`}
+            label={t.failedSources}
+          />
+        ))}
+      {!open.length &&
+        props.jobs.map((job, index) => (
+          <SaveButton
+            key={job.job_id}
+            url={props.sources[index]?.results ?? ""}
+            accept="text/csv"
+            name={`${job.job_id}.csv`}
+            label={t.table}
+          />
+        ))}
       {fault && (
         <Text className="bad" role="alert">
           {fault}
         </Text>
       )}
     </>
+  );
+}
+
+/** Save what only a request of this page may get, and tell if it does not come. */
+function SaveButton({ url, accept, name, label }: { url: string; accept: string; name: string; label: string }) {
+  const { t } = useWords();
+  const [fault, setFault] = useState("");
+  const run = () => {
+    setFault("");
+    save(url, accept, name).catch((error: ApiError) => setFault(explain(t, error.problem)));
+  };
+  return (
+    <>
+      <Button variant="default" onClick={run}>
+        {label}
+      </Button>
+      {fault && (
+        <Text className="bad" role="alert">
+          {fault}
+        </Text>
+      )}
+    </>
+  );
+}
+
+const FORMS: [CopyForm, string][] = [
+  ["curl", "curl"],
+  ["python", "Python"],
+  ["yaml", "YAML"],
+];
+
+/** The jobs as something to paste elsewhere. */
+function CopyAs({ jobs, sources }: { jobs: Job[]; sources: Source[] }) {
+  const { t } = useWords();
+  const all = async (read: (job: Job, source: Source) => Promise<string>) =>
+    (await Promise.all(jobs.map((job, index) => read(job, sources[index] as Source)))).join("\n");
+  return (
+    <section className="copy-as" aria-labelledby="copy-title">
+      <Title order={2} size="h4" id="copy-title">
+        {t.copyAs}
+      </Title>
+      <Group gap="xs" mt="xs">
+        {sources.every((each) => each.canWrite) &&
+          FORMS.map(([form, name]) => (
+            <CopyButton key={form} text={() => all((job) => copyOfJob(job.job_id, form))} label={name} />
+          ))}
+        <CopyButton text={() => all((_, source) => picturesHtml(source))} label="<picture>" />
+      </Group>
+    </section>
   );
 }
 
@@ -255,18 +334,11 @@ function ZipButton({ job, source, label }: { job: Job; source: Source; label: st
     );
   }
   // Without watch links only a request with the key gets the archive.
-  const save = async () => {
-    const answer = await fetch(href, { headers: authorization() });
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(await answer.blob());
-    link.download = `${job.job_id}.zip`;
-    link.click();
-    URL.revokeObjectURL(link.href);
-  };
-  return <Button onClick={() => void save()}>{label}</Button>;
+  return <SaveButton url={href} accept="application/zip" name={`${job.job_id}.zip`} label={label} />;
 }
 
-export function CopyButton({ text, label }: { text: string; label: string }) {
+/** Copy a text, which may have to be asked for first. */
+export function CopyButton({ text, label }: { text: string | (() => Promise<string>); label: string }) {
   const { t } = useWords();
   const [copied, setCopied] = useState(false);
   useEffect(() => {
@@ -274,9 +346,26 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
     const timer = setTimeout(() => setCopied(false), 2000);
     return () => clearTimeout(timer);
   }, [copied]);
+  const [fault, setFault] = useState("");
+  const copy = async () => {
+    setFault("");
+    try {
+      await copyText(typeof text === "string" ? text : await text());
+      setCopied(true);
+    } catch (error) {
+      setFault(error instanceof ApiError ? explain(t, error.problem) : t.notCopied);
+    }
+  };
   return (
-    <Button variant="default" onClick={() => void copyText(text).then(() => setCopied(true))}>
-      <span aria-live="polite">{copied ? t.copied : label}</span>
-    </Button>
+    <>
+      <Button variant="default" onClick={() => void copy()}>
+        <span aria-live="polite">{copied ? t.copied : label}</span>
+      </Button>
+      {fault && (
+        <Text className="bad" role="alert">
+          {fault}
+        </Text>
+      )}
+    </>
   );
 }

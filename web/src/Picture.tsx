@@ -1,5 +1,5 @@
 // One picture, large: before and after under a slider where this page still has the original.
-import { Button, CloseButton, Group, Modal, Text } from "@mantine/core";
+import { Button, CloseButton, Group, Modal, NativeSelect, Text } from "@mantine/core";
 import { useEffect, useState } from "react";
 import { ReactCompareSlider, ReactCompareSliderImage } from "react-compare-slider";
 import type { Result } from "./api";
@@ -7,6 +7,8 @@ import { showName } from "./format";
 import { CopyButton } from "./JobView";
 import { useWords } from "./page";
 import { Sizes } from "./Pictures";
+
+const ZOOMS = [1, 2, 4];
 
 type Props = {
   result: Result;
@@ -19,13 +21,17 @@ type Props = {
 
 export default function Picture({ result, original, addressToSave, onClose, onPrevious, onNext }: Props) {
   const { t } = useWords();
-  const output = result.outputs[0];
+  const [variant, setVariant] = useState(0);
+  const [zoom, setZoom] = useState(0);
+  const output = result.outputs[variant] ?? result.outputs[0];
   const before = useObjectUrl(original);
   const [canCompare, setCanCompare] = useState(true);
   useEffect(() => {
     setCanCompare(true);
     const press = (event: KeyboardEvent) => {
-      if ((event.target as HTMLElement).closest("[role=slider], input")) return;
+      if ((event.target as HTMLElement).closest("[role=slider], input, select")) return;
+      if (event.key === "+") setZoom((now) => Math.min(ZOOMS.length - 1, now + 1));
+      if (event.key === "-") setZoom((now) => Math.max(0, now - 1));
       if (event.key === "ArrowLeft") onPrevious?.();
       if (event.key === "ArrowRight") onNext?.();
     };
@@ -53,36 +59,51 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
             </Text>
             <CloseButton onClick={onClose} aria-label={t.close} data-autofocus />
           </Group>
+      <div className={`zoom zoom-${ZOOMS[zoom]}`} tabIndex={zoom ? 0 : -1} role={zoom ? "region" : undefined} aria-label={zoom ? name : undefined}>
       {before && canCompare ? (
-        <>
           <ReactCompareSlider
             className="compare"
             aria-label={t.compare}
             itemOne={<ReactCompareSliderImage src={before} alt={`${t.before}: ${name}`} onError={() => setCanCompare(false)} />}
             itemTwo={<ReactCompareSliderImage src={output.download_url} alt={`${t.after}: ${name}`} />}
           />
-          <div className="compare-words">
-            <span>{t.before}</span>
-            <span>{t.after}</span>
-          </div>
-        </>
       ) : (
-        <>
           <img className="whole" src={output.download_url} alt={name} />
-          <Text size="sm" c="dimmed">
-            {t.noBefore}
-          </Text>
-        </>
+      )}
+      </div>
+      {before && canCompare ? (
+        <div className="compare-words">
+          <span>{t.before}</span>
+          <span>{t.after}</span>
+        </div>
+      ) : (
+        <Text size="sm" c="dimmed">
+          {t.noBefore}
+        </Text>
       )}
       <Group justify="space-between" mt="sm">
         <Text component="div">
-          <Sizes result={result} />
+          <Sizes result={result} variant={variant} />
           <span className="sizes">
             {" "}
             · {output.width} × {output.height} · {output.format.toUpperCase()}
           </span>
         </Text>
         <Group gap="xs">
+          {result.outputs.length > 1 && (
+            <NativeSelect
+              aria-label={t.sizes}
+              value={String(variant)}
+              onChange={(event) => setVariant(Number(event.currentTarget.value))}
+              data={result.outputs.map((each, index) => ({ value: String(index), label: each.variant }))}
+            />
+          )}
+          <Button variant="default" disabled={!zoom} onClick={() => setZoom(zoom - 1)} aria-label={t.zoomOut}>
+            −
+          </Button>
+          <Button variant="default" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)} aria-label={t.zoomIn}>
+            +
+          </Button>
           <Button variant="default" disabled={!onPrevious} onClick={onPrevious} aria-label={t.previous}>
             ←
           </Button>

@@ -129,9 +129,9 @@ function Thumbnail({ output, format }: { output: string; format: string }) {
   );
 }
 
-export function Sizes({ result }: { result: Result }) {
+export function Sizes({ result, variant = 0 }: { result: Result; variant?: number }) {
   const { t, language } = useWords();
-  const output = result.outputs[0];
+  const output = result.outputs[variant] ?? result.outputs[0];
   if (!output || result.bytes_in === null) return null;
   const share = 1 - output.bytes / result.bytes_in;
   return (

@@ -1,12 +1,13 @@
 // How far the sending is, above every view: it goes on while jobs are shown.
 import { Alert, Button, Group, Progress, Text } from "@mantine/core";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
 import { explain, useWords } from "./page";
-import { dismissFailed, onUpload, sendFailedAgain, uploadState } from "./upload";
+import { dismissFailed, findLeft, forgetLeft, onUpload, sendFailedAgain, sendLeft, uploadState } from "./upload";
 
 export function SendingBar() {
   const { t } = useWords();
-  const { isSending, sent, total, share, waitSeconds, failed } = useSyncExternalStore(onUpload, uploadState);
+  const { isSending, sent, total, share, waitSeconds, failed, left } = useSyncExternalStore(onUpload, uploadState);
+  useEffect(() => void findLeft(), []);
   const reasons = [...new Set(failed.map((each) => explain(t, each.problem)))];
   return (
     <>
@@ -21,8 +22,23 @@ export function SendingBar() {
           </Text>
         </section>
       )}
+      {left > 0 && (
+        <Alert color="teal" variant="light" className="alert" role="status">
+          <Text fw={600}>{t.leftTitle(left)}</Text>
+          <Text size="sm">{t.leftHint}</Text>
+          <Group mt="sm">
+            <Button size="xs" onClick={sendLeft}>
+              {t.sendLeft}
+            </Button>
+            <Button size="xs" variant="default" onClick={forgetLeft}>
+              {t.forgetLeft}
+            </Button>
+          </Group>
+        </Alert>
+      )}
       {failed.length > 0 && (
-        <Alert color="red" variant="light" title={t.sendFailed} className="alert" role="alert">
+        <Alert color="red" variant="light" className="alert" role="alert">
+          <Text fw={600}>{t.sendFailed}</Text>
           {reasons.map((each) => (
             <Text key={each} size="sm">
               {each}

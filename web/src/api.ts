@@ -16,6 +16,7 @@ export class ApiError extends Error {
 export interface ErrorBody {
   code: string;
   message: string;
+  advice?: string;
   retryable: boolean;
 }
 
@@ -39,6 +40,7 @@ export interface JobSummary extends Progress {
 export interface Job extends JobSummary {
   bytes_in: number;
   bytes_out: number;
+  cpu_seconds: number;
   estimated_remaining_seconds: number | null;
   expires?: string;
 }
@@ -61,6 +63,17 @@ export interface Result {
   outputs: Output[];
   error: ErrorBody | null;
 }
+
+/** One result of each picture: a name, and options as the API has them. */
+export type Variant = { name: string } & Record<string, string | number | boolean>;
+
+export interface Preset {
+  name: string;
+  description: string;
+  variants: Variant[];
+}
+
+export type CopyForm = "curl" | "python" | "yaml";
 
 export interface Batch {
   batch_job_id: string;
@@ -106,6 +119,11 @@ export function toProblem(status: number, text: string, retryAfter: string | nul
 }
 
 async function call<T>(url: string, init: RequestInit = {}): Promise<T> {
+  const answer = await request(url, init);
+  return (answer.status === 204 ? null : await answer.json()) as T;
+}
+
+async function request(url: string, init: RequestInit = {}): Promise<Response> {
   let answer: Response;
   try {
     answer = await fetch(url, {
@@ -117,7 +135,7 @@ async function call<T>(url: string, init: RequestInit = {}): Promise<T> {
     throw new ApiError(toProblem(0, "", null));
   }
   if (!answer.ok) throw new ApiError(toProblem(answer.status, await answer.text(), answer.headers.get("Retry-After")));
-  return (answer.status === 204 ? null : await answer.json()) as T;
+  return answer;
 }
 
 /** Where one job is read: with the key, or by its watch link. Addresses are of this origin. */
@@ -181,6 +199,35 @@ export const listResults = (source: Source, cursor: string) =>
 
 export const command = (id: string, action: "suspend" | "resume" | "cancel" | "retry") =>
   call<Job>(`/api/jobs/${id}/${action}`, { method: "POST" });
+
+export const listPresets = () => call<{ presets: Preset[] }>("/api/presets").then((body) => body.presets);
+
+export const copyOfJob = (id: string, form: CopyForm) =>
+  request(`/api/jobs/${id}?as=${form}`, { headers: { Accept: "text/plain" } }).then((answer) => answer.text());
+
+/** Return the results as `<picture>` elements, all pages of them. */
+export async function picturesHtml(source: Source): Promise<string> {
+  const found: string[] = [];
+  let cursor: string | null = "";
+  while (cursor !== null) {
+    const page: { pictures: { html: string }[]; next_cursor: string | null } = await call(
+      `${source.results}?as=picture&limit=1000${cursor ? `&cursor=${cursor}` : ""}`,
+    );
+    found.push(...page.pictures.map((each) => each.html));
+    cursor = page.next_cursor;
+  }
+  return found.join("\n");
+}
+
+/** Save an answer as a file. It is asked for by this page, because a link could send no key. */
+export async function save(url: string, accept: string, name: string): Promise<void> {
+  const answer = await request(url, { headers: { Accept: accept } });
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await answer.blob());
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
 
 /** Send one batch; `onSent` is told the share of bytes that have gone out. */
 export function postBatch(

@@ -31,6 +31,12 @@ export function formatSeconds(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** Return a time such as "0.4 s", where a whole second would say too little. */
+export function formatSmallSeconds(seconds: number, language: Language): string {
+  if (seconds >= 10) return formatSeconds(seconds);
+  return `${new Intl.NumberFormat(localeOf(language), { maximumFractionDigits: seconds < 1 ? 2 : 1 }).format(seconds)} s`;
+}
+
 export function formatTime(iso: string, language: Language): string {
   return new Intl.DateTimeFormat(localeOf(language), { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }

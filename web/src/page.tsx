@@ -40,9 +40,13 @@ export function useTitle(title: string): void {
 }
 
 /** Return what went wrong and what to do, in words of this page; else in the server's own. */
-export function explain(t: Words, problem: { code: string; message?: string; detail?: string }): string {
+export function explain(
+  t: Words,
+  problem: { code: string; message?: string; detail?: string; advice?: string },
+): string {
   if (problem.code === "unreachable") return t.unreachable;
-  return t.errors[problem.code] ?? (problem.message || problem.detail || problem.code);
+  const told = [problem.message || problem.detail, problem.advice].filter(Boolean).join(" ");
+  return t.errors[problem.code] ?? (told || problem.code);
 }
 
 export function isKeyProblem(problem: Problem | null): boolean {

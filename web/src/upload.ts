@@ -2,6 +2,7 @@
 import { ApiError, type Problem, postBatch } from "./api";
 import { splitBatches } from "./files";
 import { formFields, readSettings } from "./settings";
+import { type Batch, forgetBatch, keepBatch, leftBatches } from "./unsent";
 
 const MAX_TRIES = 5;
 
@@ -13,6 +14,8 @@ export interface UploadState {
   waitSeconds: number;
   isSending: boolean;
   failed: { files: File[]; problem: Problem }[];
+  /** Pictures that an earlier page chose and did not send. */
+  left: number;
   /** Jobs of this drop, in the order of the files. */
   jobIds: string[];
 }
@@ -24,6 +27,7 @@ const NOTHING: UploadState = {
   waitSeconds: 0,
   isSending: false,
   failed: [],
+  left: 0,
   jobIds: [],
 };
 
@@ -32,6 +36,8 @@ export const originals = new Map<string, File>();
 
 let state = NOTHING;
 let queue: File[] = [];
+let restored: Batch[] = [];
+let left: Batch[] = [];
 const listeners = new Set<() => void>();
 
 export const uploadState = () => state;
@@ -54,8 +60,34 @@ export function addFiles(files: File[]): void {
     set({ total: state.total + files.length });
     return;
   }
-  set({ ...NOTHING, total: files.length, isSending: true });
+  start(files.length);
+}
+
+function start(total: number): void {
+  set({ ...NOTHING, left: state.left, total, isSending: true });
   void sendAll();
+}
+
+/** Look for pictures that an earlier page left unsent. */
+export async function findLeft(): Promise<void> {
+  left = await leftBatches();
+  set({ left: left.reduce((sum, each) => sum + each.files.length, 0) });
+}
+
+/** Send what was left, under the keys of the first tries: what had arrived is not taken twice. */
+export function sendLeft(): void {
+  const count = state.left;
+  restored = left;
+  left = [];
+  set({ left: 0 });
+  if (state.isSending) set({ total: state.total + count });
+  else start(count);
+}
+
+export function forgetLeft(): void {
+  for (const each of left) void forgetBatch(each.key);
+  left = [];
+  set({ left: 0 });
 }
 
 export function dismissFailed(): void {
@@ -72,33 +104,40 @@ export function sendFailedAgain(): void {
 
 async function sendAll(): Promise<void> {
   window.addEventListener("beforeunload", warn);
-  while (queue.length) {
-    const batches = splitBatches(queue);
+  while (queue.length || restored.length) {
+    const fields = formFields(readSettings(window.location.search));
+    const batches = [...restored, ...splitBatches(queue).map((files) => ({ key: newKey(), files, fields }))];
     queue = [];
+    restored = [];
+    for (const batch of batches) await keepBatch(batch);
     for (const batch of batches) await sendBatch(batch);
   }
   window.removeEventListener("beforeunload", warn);
   set({ isSending: false, waitSeconds: 0 });
 }
 
-async function sendBatch(batch: File[]): Promise<void> {
-  // The same key for each try: a batch whose answer was lost is not taken twice.
-  const key = [...crypto.getRandomValues(new Uint8Array(16))].map((it) => it.toString(16).padStart(2, "0")).join("");
-  const fields = formFields(readSettings(window.location.search));
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((it) => it.toString(16).padStart(2, "0")).join("");
+}
+
+async function sendBatch({ key, files, fields }: Batch): Promise<void> {
   const before = state.sent;
   for (let tries = 1; ; tries++) {
     try {
-      const answer = await postBatch(batch, fields, key, (share) => {
-        set({ share: (before + share * batch.length) / state.total });
+      // The same key for each try: a batch whose answer was lost is not taken twice.
+      const answer = await postBatch(files, fields, key, (share) => {
+        set({ share: (before + share * files.length) / state.total });
       });
-      batch.forEach((file, index) => originals.set(`${answer.batch_job_id}-${index}`, file));
-      set({ sent: before + batch.length, jobIds: [...state.jobIds, answer.batch_job_id] });
+      await forgetBatch(key);
+      files.forEach((file, index) => originals.set(`${answer.batch_job_id}-${index}`, file));
+      set({ sent: before + files.length, jobIds: [...state.jobIds, answer.batch_job_id] });
       return;
     } catch (error) {
       const { problem } = error as ApiError;
       const passes = problem.status === 0 || problem.status === 429 || problem.status === 503;
       if (!passes || tries >= MAX_TRIES) {
-        set({ sent: before + batch.length, failed: [...state.failed, { files: batch, problem }] });
+        await forgetBatch(key); // it is shown as failed, and sent again under a new key
+        set({ sent: before + files.length, failed: [...state.failed, { files, problem }] });
         return;
       }
       await wait(Math.min(60, problem.retryAfterSeconds || 2 ** tries));

@@ -75,8 +75,14 @@ def test_each_image_has_its_outcome_and_a_link_that_is_signed_now(service):
 def test_while_a_job_runs_the_images_that_ended_have_their_results(service):
     service.worker.max_images = 1
     identifier = service.client.batch_id(JPEG, JPEG, wait=False)
-    eventually(lambda: service.client.results(identifier).json()["results"][0]["outputs"])
-    body = service.client.results(identifier).json()
+    # The board tells of the image before the status does.
+    body = eventually(
+        lambda: (
+            (found := service.client.results(identifier).json())["results"][0]["outputs"]
+            and found["state"] == "Running"
+            and found
+        )
+    )
     assert (body["state"], [each["state"] for each in body["results"]]) == (
         "Running",
         ["Succeeded", "Running"],
