@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from imagejobs_contract.model.options import Format
+from imagejobs_worker.imaging import alternatives
 from imagejobs_worker.imaging.codecs import header
 from support.images import pictures
 from support.images.rendering import render, render_file
@@ -112,6 +113,12 @@ def test_a_drawing_becomes_a_lossless_webp_because_that_is_smaller(source):
     found = render_file(data, format=Format.WEBP, quality=80)
     assert header.is_lossless_webp(found)
     assert np.array_equal(pictures.pixels(found), pictures.pixels(data))
+
+
+def test_a_large_picture_does_not_get_the_time_to_be_lossless(monkeypatch):
+    data = pictures.saved(drawing(), "webp", lossless=True)
+    monkeypatch.setattr(alternatives, "_MAX_LOSSLESS_PIXELS", 600 * 400 - 1)
+    assert not header.is_lossless_webp(render_file(data))
 
 
 def test_a_lossy_webp_is_none():
