@@ -78,3 +78,14 @@ def test_calls_of_a_port_wait_behind_its_gate_and_pass_it_unchanged(world: World
     world.faults.away = set()
     world.advance(5)
     assert world.run(objects.get("a/b", 10))[0] == b"x"
+
+
+def test_a_large_job_costs_less_than_forty_writes_however_slow_it_is(world: World) -> None:
+    world.create(spec(500, execution=Execution.JOB, items_per_pod=10, active_deadline_seconds=86_400))
+    world.reconcile()
+    for image in range(500):
+        world.shard(image // 10, most=1)
+        world.advance(30)
+        world.reconcile()
+    assert world.status().state is State.SUCCEEDED
+    assert len([each for each in world.store.writes if each.startswith("status")]) <= 30
