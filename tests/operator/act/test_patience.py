@@ -1,5 +1,9 @@
 """Systems that fail for a while: how often they are asked, and what is kept between the tries."""
 
+import asyncio
+
+import pytest
+
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution
@@ -78,6 +82,27 @@ def test_calls_of_a_port_wait_behind_its_gate_and_pass_it_unchanged(world: World
     world.faults.away = set()
     world.advance(5)
     assert world.run(objects.get("a/b", 10))[0] == b"x"
+
+
+def test_a_store_behind_a_closed_gate_can_be_closed() -> None:
+    class Away:
+        closed = False
+
+        async def get(self) -> None:
+            raise Unavailable("away")
+
+        async def close(self) -> None:
+            self.closed = True
+
+    async def scenario() -> None:
+        store = Away()
+        behind = gated(store, Gate("played"))
+        with pytest.raises(Unavailable):
+            await behind.get()
+        await behind.close()
+        assert store.closed
+
+    asyncio.run(scenario())
 
 
 def test_a_large_job_costs_less_than_forty_writes_however_slow_it_is(world: World) -> None:
