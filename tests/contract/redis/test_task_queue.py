@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 import redis
@@ -491,3 +492,15 @@ def test_a_replica_is_unavailable_until_it_is_the_primary_again(redis_url, raw):
         run(redis_url, story)
     finally:
         raw.replicaof("NO", "ONE")
+
+
+def test_a_task_whose_outcome_is_known_is_sent_again_only_for_another_attempt(redis_url):
+    async def story(queue):
+        await queue.send([task()])
+        assert await queue.ack("a", await taken(queue), done())
+        await queue.send([task()])
+        assert await queue.depth() == 0
+        await queue.send([replace(task(), attempt=2)])
+        assert await queue.depth() == 1
+
+    run(redis_url, story)

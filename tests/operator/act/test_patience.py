@@ -1,5 +1,9 @@
 """Systems that fail for a while: how often they are asked, and what is kept between the tries."""
 
+import asyncio
+
+import pytest
+
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution
@@ -78,3 +82,35 @@ def test_calls_of_a_port_wait_behind_its_gate_and_pass_it_unchanged(world: World
     world.faults.away = set()
     world.advance(5)
     assert world.run(objects.get("a/b", 10))[0] == b"x"
+
+
+def test_a_store_behind_a_closed_gate_can_be_closed() -> None:
+    class Away:
+        closed = False
+
+        async def get(self) -> None:
+            raise Unavailable("away")
+
+        async def close(self) -> None:
+            self.closed = True
+
+    async def scenario() -> None:
+        store = Away()
+        behind = gated(store, Gate("played"))
+        with pytest.raises(Unavailable):
+            await behind.get()
+        await behind.close()
+        assert store.closed
+
+    asyncio.run(scenario())
+
+
+def test_a_large_job_costs_less_than_forty_writes_however_slow_it_is(world: World) -> None:
+    world.create(spec(500, execution=Execution.JOB, items_per_pod=10, active_deadline_seconds=86_400))
+    world.reconcile()
+    for image in range(500):
+        world.shard(image // 10, most=1)
+        world.advance(30)
+        world.reconcile()
+    assert world.status().state is State.SUCCEEDED
+    assert len([each for each in world.store.writes if each.startswith("status")]) <= 30

@@ -77,7 +77,7 @@ class RedisTaskQueue:
     async def send(self, tasks: Sequence[Task]) -> None:
         """Put tasks on the stream and record the place of each, atomically per task.
 
-        A task that is on the stream already is left as it is.
+        A task that is on the stream already is left as it is, and one whose outcome is known is not sent.
         """
         async with redis_errors(self._redis):
             if len(tasks) == 1:
@@ -90,8 +90,8 @@ class RedisTaskQueue:
 
     async def _put(self, task: Task, client: Redis | None = None) -> None:
         await self._send(
-            [redis_keys.TASKS, redis_keys.sent(task.uid)],
-            [task.index, task.to_json(), redis_keys.JOB_SECONDS, task.owner, task.uid],
+            [redis_keys.TASKS, redis_keys.sent(task.uid), redis_keys.items(task.uid)],
+            [task.index, task.to_json(), redis_keys.JOB_SECONDS, task.owner, task.uid, task.attempt],
             client=client,
         )
 

@@ -25,10 +25,13 @@ end
 """
 
 SEND = f"""{FAIR}
-local tasks, sent = KEYS[1], KEYS[2]
+local tasks, sent, items = KEYS[1], KEYS[2], KEYS[3]
 local index, task, seconds_to_live, owner, uid = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local attempt = tonumber(ARGV[6])
 local known = redis.call('HGET', sent, index)
 if known and redis.call('XRANGE', tasks, known, known)[1] then return 0 end
+local read, outcome = pcall(cjson.decode, redis.call('HGET', items, index) or '')
+if read and type(outcome) == 'table' and (tonumber(outcome.attempt) or 1) >= attempt then return 0 end
 local entry = redis.call('XADD', tasks, '*', 'task', task, 'taken', 0, 'owner', owner, 'uid', uid)
 redis.call('HSET', sent, index, entry)
 redis.call('EXPIRE', sent, seconds_to_live)
@@ -36,7 +39,7 @@ enqueue(owner, uid, entry, 'RPUSH')
 wake()
 return 1
 """
-"""Put a task on the stream unless it is there."""
+"""Put a task on the stream unless it is there, or its outcome is known: two operators send it once."""
 
 WAITING = """
 local tasks, sent = KEYS[1], KEYS[2]

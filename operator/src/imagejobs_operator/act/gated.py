@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def gated(port: T, gate: Gate) -> T:
-    """Return the port with each coroutine function behind the gate.
+    """Return the port with each coroutine function behind the gate, but `close`, which asks nobody.
 
     Iterators are not, because they begin again by themselves, with waits of their own.
     """
@@ -25,7 +25,7 @@ class _GatedPort:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._port, name)
-        if inspect.iscoroutinefunction(value):
+        if name != "close" and inspect.iscoroutinefunction(value):
             value = self._behind_gate(value)
             setattr(self, name, value)  # so the next access does not come here
         return value

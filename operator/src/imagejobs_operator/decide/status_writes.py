@@ -25,6 +25,10 @@ as running.
 """
 QUEUED_SECONDS = 1.0
 """A small job that ends within this time after it was first seen is not written as queued."""
+PROGRESS_STEPS = 25
+"""Progress writes of one large job at most, however slow it is: with its states, its Job and its Events that
+makes less than 40 writes. Live counts are on the board.
+"""
 ANNOUNCE_SECONDS = 1.0
 """Minimum time between two announcements of live counts of one job."""
 PROGRESS = ("counts", "estimated_remaining_seconds")
@@ -99,9 +103,9 @@ def _is_small(job: ImageJob) -> bool:
 
 
 def _is_a_step(before: Status, after: Status) -> bool:
-    """Return whether at least 1 % of the images ended since the last write."""
+    """Return whether a step of the progress ended since the last write."""
     step = after.counts.done - before.counts.done
-    return step > 0 and 100 * step >= after.counts.total
+    return step > 0 and PROGRESS_STEPS * step >= after.counts.total
 
 
 def _seconds_left(last: datetime | None, seconds: float, now: datetime) -> float:
