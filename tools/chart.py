@@ -70,6 +70,7 @@ def docs_with_table() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "charts/imagejobs/files/admission.yaml": lambda: copy_of("admission.yaml"),
     "charts/imagejobs/files/crd.yaml": lambda: copy_of("crd.yaml"),
+    "charts/imagejobs/files/defaults.yaml": lambda: (CHART / "values.yaml").read_text(),
     "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
     "docs/install.md": docs_with_table,
     "manifests/install.yaml": install_manifest,

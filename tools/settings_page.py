@@ -156,6 +156,8 @@ MEANINGS = {
         "holes."
     ),
     "READY_PARTS": "Parts without which `/readyz` answers 503; the others are only reported.",
+    "STAY_READY_PARTS": "Parts without which `/readyz` answers 503 from its first 200 on; by default those "
+    "of READY_PARTS.",
     "REDIS_URL": "Redis or Valkey; it needs no persistence.",
     "RESYNC_SECONDS": "Every job is reconciled at least once in this time, even without an event.",
     "S3_BUCKET": "Bucket of uploads and results; it must exist.",

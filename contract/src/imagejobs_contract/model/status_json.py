@@ -20,6 +20,9 @@ from imagejobs_contract.model.status import (
 )
 from imagejobs_contract.model.times import format_duration, format_time, parse_time
 
+UNSEEN_GENERATION = -1
+"""The CRD's default of `observedGeneration`."""
+
 
 def status_body(status: Status) -> dict[str, Any]:
     """Return `.status` as the CRD has it; {} for a job that no operator has seen.
@@ -57,7 +60,7 @@ def status_body(status: Status) -> dict[str, Any]:
 
 def read_status(body: object) -> Status:
     """Read `.status`; a value that cannot be understood is left out."""
-    if not isinstance(body, Mapping) or not body:
+    if not isinstance(body, Mapping) or not body or body.get("observedGeneration") == UNSEEN_GENERATION:
         return Status()
     items, results, job = _mapping(body, "items"), _mapping(body, "results"), _mapping(body, "job")
     codes = body.get("failureCodes")

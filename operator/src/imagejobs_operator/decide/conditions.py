@@ -40,7 +40,7 @@ Fact = tuple[ConditionType, bool, Reason, str]
 """A condition without its time."""
 NOT_SUSPENDED: Fact = (ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "spec.suspend is false")
 ONLY_WHILE_UNFINISHED = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
-"""Conditions that a suspended or finished job does not have."""
+"""Conditions that a suspended job does not have, nor one that ended well."""
 
 
 def pending_status(given: PlanInput) -> Status:
@@ -123,6 +123,8 @@ def finished_status(given: PlanInput, end: tuple[State, Reason], results: Result
         (ConditionType.COMPLETE, complete, reason, message),
         (ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message),
     )
+    if failed:  # kstatus knows no other sign: without it Flux and Helm take a failed job for a good one
+        facts += ((ConditionType.STALLED, True, reason, message),)
     status = _with_conditions(status, given.now, *facts, without=ONLY_WHILE_UNFINISHED)
     return with_callback_due(given, status, status.attempt) if given.job.spec.callback_url else status
 
@@ -213,11 +215,16 @@ def _not_finished(reason: Reason) -> tuple[Fact, ...]:
 
 
 def _stalled(status: Status, now: datetime, reason: Reason, message: str) -> Status:
-    """Return the status with condition Stalled and without Reconciling, as kstatus wants it."""
+    """Return the status with condition Stalled and without Reconciling, as kstatus wants it.
+
+    Finished tells the same, because `kubectl get` shows its reason.
+    """
+    message = message[:MAX_MESSAGE_CHARACTERS]
     return _with_conditions(
         status,
         now,
-        (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE_CHARACTERS]),
+        (ConditionType.FINISHED, False, reason, message),
+        (ConditionType.STALLED, True, reason, message),
         without={ConditionType.RECONCILING},
     )
 

@@ -6,6 +6,7 @@ its jobs go on.
 
 from datetime import datetime, timedelta
 
+from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import CallbackState, Reason, State, Status
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
@@ -59,7 +60,9 @@ def estimate_remaining_seconds(status: Status, elapsed_seconds: float) -> int | 
 
 
 def deletion_time(job: ImageJob) -> datetime | None:
-    """Return when a finished job is deleted."""
+    """Return when a finished job is deleted; None for one that a tool would make again, and so run again."""
+    if not names.KEPT_BY.isdisjoint(job.labels) or not names.KEPT_BY.isdisjoint(job.annotations):
+        return None
     ended = job.status.completed or job.created
     return ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) if ended else None
 
