@@ -57,7 +57,14 @@ def _connect(
     ports, memory, policy = outside.ports, Memory(), _make_policy(settings)
     pods = PodLedger(settings.limits.max_owner_pods)
     reconciler = Reconciler(
-        ports, policy, utc_now, memory, traces, pods, sees_own_writes=settings.sqlite is None
+        ports,
+        policy,
+        utc_now,
+        memory,
+        traces,
+        pods,
+        sees_own_writes=settings.sqlite is None,
+        count_write=metrics.count_write,
     )
     queue = WorkQueue(metrics.time_reconciles(reconciler.reconcile), settings.concurrency)
     pods.on_turn(queue.add)

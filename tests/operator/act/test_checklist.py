@@ -637,6 +637,20 @@ def test_the_storage_being_away_is_said_once_and_heals(world: World) -> None:
     assert world.settle().state is State.SUCCEEDED
 
 
+def test_a_manifest_that_is_missing_is_named_where_people_look_and_told_once(world: World) -> None:
+    world.create(Spec(manifest=Manifest("lists/a.jsonl", 1)))
+    for _ in range(3):
+        world.reconcile()
+    for kind in (ConditionType.STALLED, ConditionType.FINISHED):  # kubectl get shows the latter's reason
+        told = world.status().condition(kind)
+        assert told is not None
+        assert told.reason is Reason.MANIFEST_NOT_FOUND
+        assert "lists/a.jsonl" in told.message
+    assert [each.reason for each in world.events.emitted] == [Reason.MANIFEST_NOT_FOUND]
+    world.objects.keep("lists/a.jsonl", b'{"key": "a/1"}')
+    assert world.settle().counts.succeeded == 1
+
+
 def test_a_manifest_of_another_length_is_refused_and_heals(world: World) -> None:
     world.objects.keep("lists/a.jsonl", b'{"key": "a/1"}\n{"key": "a/2"}')
     world.create(Spec(manifest=Manifest("lists/a.jsonl", 3)))
