@@ -194,6 +194,7 @@ MEANINGS = {
         "Folder with one file for each caller that has [secrets](webhooks.md) of its own: the file has the "
         "caller's name and holds a value as WEBHOOK_SECRETS does. Set the same in API and operator."
     ),
+    "COPIED_LABELS": "Labels of an ImageJob that its Job and pods get too, separated by commas.",
     "WORKER_ENV_CONFIG_MAP": "ConfigMap whose entries become variables of worker pods.",
     "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, separated by commas.",
     "WORKER_IMAGE": "Image of worker pods; required where Jobs are enabled.",

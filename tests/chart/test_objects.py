@@ -334,10 +334,26 @@ def test_pods_of_jobs_are_shaped_like_those_of_the_pool():
         "runtimeClassName",
     ):
         assert shape[name] == pool["spec"][name], name
-    assert (shape["labels"], shape["annotations"]) == (
-        {"example.com/tier": "front"},
-        {"example.com/note": "hello"},
-    )
+    assert shape["annotations"] == {"example.com/note": "hello"}
+    assert shape["labels"] == {
+        "app.kubernetes.io/name": "imagejobs",
+        "app.kubernetes.io/instance": "imagejobs",
+        "app.kubernetes.io/component": "job",
+        "app.kubernetes.io/part-of": "imagejobs",
+        "example.com/tier": "front",
+        "team": "shop",
+    }
+    assert given["COPIED_LABELS"] == "imagejobs.dev/caller,team,example.com/cost-center"
+
+
+def test_pods_of_one_job_are_spread_over_nodes_unless_said_otherwise():
+    container = one(render(*case("minimal")), "Deployment", "imagejobs-operator")["spec"]["template"]["spec"][
+        "containers"
+    ][0]
+    (shape,) = (json.loads(each["value"]) for each in container["env"] if each["name"] == "WORKER_POD")
+    (spread,) = shape["topologySpreadConstraints"]
+    assert spread["whenUnsatisfiable"] == "ScheduleAnyway"
+    assert spread["matchLabelKeys"] == ["imagejobs.dev/imagejob"]
 
 
 @pytest.mark.parametrize("name", ["minimal", "everything"])

@@ -151,7 +151,21 @@ runtimeClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* What the operator gives every pod of a Job, as JSON; pull secrets come with their service account. */}}
+{{/*
+What the operator gives every pod of a Job, as JSON; pull secrets come with their service account. By default the pods of
+one ImageJob are spread over the nodes, if possible.
+*/}}
 {{- define "imagejobs.jobPods" -}}
-{{ merge (dict "imagePullPolicy" .Values.image.pullPolicy) .Values.jobs.pod | toJson }}
+{{- $own := include "imagejobs.selector" (list . "job") | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "imagejobs" -}}
+{{- $labels := merge $own (.Values.jobs.pod.labels | default dict) .Values.commonLabels -}}
+{{- $of := dict "matchExpressions" (list (dict "key" "imagejobs.dev/imagejob" "operator" "Exists")) -}}
+{{- $spread := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" -}}
+{{- $_ := set $spread "labelSelector" $of -}}
+{{- $_ := set $spread "matchLabelKeys" (list "imagejobs.dev/imagejob") -}}
+{{- $pod := merge (dict "labels" $labels "imagePullPolicy" .Values.image.pullPolicy) .Values.jobs.pod -}}
+{{- if not .Values.jobs.pod.topologySpreadConstraints -}}
+{{- $_ := set $pod "topologySpreadConstraints" (list $spread) -}}
+{{- end -}}
+{{ $pod | toJson }}
 {{- end }}

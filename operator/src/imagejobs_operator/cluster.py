@@ -32,6 +32,7 @@ async def open_ports(
         settings.sizes,
         settings.pod,
         settings.limits.queue_seconds,
+        frozenset(settings.copied_labels),
     )
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Ports(

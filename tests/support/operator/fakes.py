@@ -343,6 +343,7 @@ class Running:
     done: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
     reason: str = ""
+    held: bool = False
 
     @property
     def ended(self) -> ChildEnd | None:
@@ -382,6 +383,7 @@ class Jobs:
             it.deleting_since,
             it.ended,
             reason,
+            held=it.held,
         )
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:

@@ -53,6 +53,12 @@ def queued_status(given: PlanInput) -> Status:
     return _reconciling(given.with_status(state=State.QUEUED), Reason.QUEUED)
 
 
+def held_status(given: PlanInput) -> Status:
+    """Return the status of a job whose Job others have suspended; its deadline starts when that ends."""
+    message = f"the Job {given.status.job_name} is suspended, and not by imagejobs: whoever did it resumes it"
+    return _reconciling(given.with_status(state=State.QUEUED, queued=None), Reason.QUEUED, message)
+
+
 def awaiting_status(given: PlanInput, place: int) -> Status:
     """Return the status of a job that waits for pods of its owner; its deadline starts when it gets some.
 

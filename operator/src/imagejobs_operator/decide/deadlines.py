@@ -87,4 +87,4 @@ def skip_resync_until(job: ImageJob, now: datetime, policy: Policy) -> datetime 
 
 def _has_no_deadline(given: PlanInput) -> bool:
     child = given.seen.child
-    return given.job.spec.suspend or (child.managed and child.suspended) or awaits_pods(given.job.status)
+    return given.job.spec.suspend or child.suspended or awaits_pods(given.job.status)

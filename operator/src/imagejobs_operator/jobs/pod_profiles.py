@@ -68,12 +68,12 @@ class PodDefaults:
 
 
 SIZES: Mapping[Profile, Size] = {
-    Profile.SMALL: Size({"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}}, 1),
-    Profile.MEDIUM: Size({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
-    Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
+    Profile.SMALL: Size({"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}}, 1),
+    Profile.MEDIUM: Size({"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
+    Profile.LARGE: Size({"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
 }
-"""Each image requests half a core and may use more where the node is idle. The memory limit holds 2 GiB for
-each image (MEMORY_LIMIT) and some for the parent.
+"""Each image requests a quarter of a core and may use more where the node is idle. The memory limit holds
+2 GiB for each image (MEMORY_LIMIT) and some for the parent.
 """
 
 

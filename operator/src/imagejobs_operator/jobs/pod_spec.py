@@ -4,7 +4,7 @@ Only the settings shape the pods (`pod_profiles`): the right to create an ImageJ
 pass the restricted Pod Security Standard and hold no token.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class PodSettings:
         sizes: Profile -> resources.
         pod: Defaults for every pod.
         queue_seconds: Maximum wait of a job for its first pod.
+        copied_labels: Labels of an ImageJob that its Job and pods get too.
     """
 
     image: str
@@ -57,6 +58,7 @@ class PodSettings:
     sizes: Mapping[Profile, Size] = field(default_factory=dict)
     pod: PodDefaults = field(default_factory=PodDefaults)
     queue_seconds: float = 600.0
+    copied_labels: frozenset[str] = frozenset()
 
 
 def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSettings) -> Body:
@@ -69,7 +71,7 @@ def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
         "metadata": {
             "name": names.child_job_name(job.key.name, job.uid, attempt),
             "namespace": job.key.namespace,
-            "labels": make_labels(job) | make_queue_labels(job),
+            "labels": copy_labels(job, settings.copied_labels) | make_labels(job) | make_queue_labels(job),
             "annotations": {names.ANNOTATION_ATTEMPT: str(attempt)},
             "ownerReferences": [make_owner_reference(job)],
         },
@@ -85,7 +87,7 @@ def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
             "activeDeadlineSeconds": deadline,
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
             "template": {
-                "metadata": make_pod_metadata(job, settings.pod),
+                "metadata": make_pod_metadata(job, settings),
                 "spec": make_pod_spec(job, attempt, settings),
             },
         },
@@ -97,13 +99,20 @@ def make_labels(job: ImageJob) -> dict[str, str]:
     return {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: job.key.name}
 
 
-def make_pod_metadata(job: ImageJob, defaults: PodDefaults) -> Body:
+def copy_labels(job: ImageJob, copied: Collection[str]) -> dict[str, str]:
+    """Return the ImageJob's labels that its Job and pods have too, such as those that costs are sorted by."""
+    return {name: value for name, value in job.labels.items() if name in copied}
+
+
+def make_pod_metadata(job: ImageJob, settings: PodSettings) -> Body:
     """Return the metadata of the pods.
 
-    Our own labels, by which we find them, win over those of the settings.
+    Our own labels, by which we find them, win over those of the settings, and these over the ImageJob's.
     """
+    defaults = settings.pod
     annotations = {"annotations": dict(defaults.annotations)} if defaults.annotations else {}
-    return {"labels": {**defaults.labels, **make_labels(job)}} | annotations
+    copied = copy_labels(job, settings.copied_labels)
+    return {"labels": {**copied, **defaults.labels, **make_labels(job)}} | annotations
 
 
 def make_queue_labels(job: ImageJob) -> dict[str, str]:
