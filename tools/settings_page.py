@@ -200,9 +200,10 @@ MEANINGS = {
     "WORKER_IMAGE": "Image of worker pods; required where Jobs are enabled.",
     "WORKER_NAME": "Name of the worker in logs and in the queue; without it the host's name.",
     "WORKER_POD": (
-        "Further fields of every pod of a Job, as JSON: `labels`, `annotations`, `env`, `imagePullPolicy`, "
-        "`nodeSelector`, `tolerations`, `affinity`, `topologySpreadConstraints`, `priorityClassName`, "
-        "`runtimeClassName`."
+        "Further fields of every pod of a Job, as JSON: `labels`, `annotations`, `env`, `envFrom`, "
+        "`imagePullPolicy`, `volumes`, `volumeMounts`, `nodeSelector`, `tolerations`, `affinity`, "
+        "`topologySpreadConstraints`, `priorityClassName`, `runtimeClassName`, `hostAliases`, `dnsConfig`, "
+        "`dnsPolicy`."
     ),
     "WORKER_SERVICE_ACCOUNT": "Service account of worker pods; it needs no rights.",
 }

@@ -5,6 +5,8 @@ import re
 import pytest
 import yaml
 
+from imagejobs_contract.reader import Reader
+from imagejobs_operator.jobs import pod_profiles
 from support.cluster.chart_render import CHART, case, of_kind, one, pods, render
 
 SYSTEM_MILLICPU = 850
@@ -60,6 +62,84 @@ def test_every_pod_takes_scheduling_labels_and_annotations(tmp_path):
         assert pod["metadata"]["labels"]["team"] == "shop", name
         assert pod["metadata"]["labels"]["app.kubernetes.io/component"] != "mine", name
         assert pod["metadata"]["annotations"]["example.com/note"] == "hello", name
+
+
+EXTRAS = {
+    "volumes": [{"name": "more", "configMap": {"name": "{{ .Release.Name }}-more"}}],
+    "volumeMounts": [{"name": "more", "mountPath": "/more"}],
+    "initContainers": [{"name": "before", "image": "a:1"}],
+    "extraContainers": [{"name": "beside", "image": "b:1"}],
+    "envFrom": [{"configMapRef": {"name": "proxies"}}],
+    "env": [{"name": "TZ", "value": "UTC"}],
+    "hostAliases": [{"ip": "10.1.2.3", "hostnames": ["s3.example.com"]}],
+    "dnsConfig": {"options": [{"name": "ndots", "value": "2"}]},
+    "dnsPolicy": "ClusterFirst",
+}
+
+
+@pytest.mark.parametrize("case_name", ["minimal", "dev"])
+def test_every_pod_takes_volumes_containers_and_hosts(case_name, tmp_path):
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({name: {"pod": EXTRAS} for name in PODS}))
+    for name, pod in pods(render(*case(case_name), "--values", str(file))):
+        spec, main = pod["spec"], pod["spec"]["containers"][0]
+        for field in ("initContainers", "hostAliases", "dnsConfig", "dnsPolicy"):
+            assert spec[field] == EXTRAS[field], (name, field)
+        assert spec["containers"][1:] == EXTRAS["extraContainers"], name
+        assert {"name": "more", "configMap": {"name": "imagejobs-more"}} in spec["volumes"], name
+        for field in ("volumeMounts", "envFrom", "env"):
+            assert EXTRAS[field][0] in main[field], (name, field)
+
+
+def test_pods_of_jobs_take_volumes_and_hosts_as_the_operator_reads_them():
+    objects = render(*case("everything"))
+    (container,) = one(objects, "Deployment", "shop-images-operator")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    (text,) = (each["value"] for each in container["env"] if each["name"] == "WORKER_POD")
+    reader = Reader({"WORKER_POD": text})
+    found = pod_profiles.read_pod_defaults(reader)
+    assert reader.faults == []
+    assert found.volumes == ({"name": "ca", "configMap": {"name": "imagejobs-ca"}},)
+    assert found.volume_mounts == ({"name": "ca", "mountPath": "/etc/ca", "readOnly": True},)
+    assert found.env_from == ({"configMapRef": {"name": "proxies", "optional": True}},)
+    assert found.scheduling["hostAliases"] == [{"ip": "10.1.2.3", "hostnames": ["s3.example.com"]}]
+
+
+def test_objects_of_ones_own_go_with_the_release(tmp_path):
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-b\n"
+    own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-a"}}
+    file = tmp_path / "values.yaml"
+    file.write_text(yaml.safe_dump({"extraObjects": [own, text]}))
+    objects = render(*case("minimal"), "--values", str(file))
+    assert one(objects, "ConfigMap", "imagejobs-a")
+    assert one(objects, "ConfigMap", "imagejobs-b")
+
+
+def test_a_route_of_a_gateway_leads_to_the_api_which_answers_to_its_hosts():
+    objects = render(*case("everything"))
+    spec = one(objects, "HTTPRoute", "shop-images-api")["spec"]
+    assert spec["parentRefs"] == [{"name": "public", "namespace": "gateways"}]
+    service = one(objects, "Service", "shop-images-api")
+    assert spec["rules"][0]["backendRefs"] == [
+        {"name": service["metadata"]["name"], "port": service["spec"]["ports"][0]["port"]}
+    ]
+    route = "api.httpRoute.enabled=true,api.httpRoute.hostnames={a.example.net}"
+    objects = render(*case("minimal"), "--set", route, "--set", "api.httpRoute.parentRefs[0].name=public")
+    hosts = one(objects, "Deployment", "imagejobs-api")["spec"]["template"]["spec"]["containers"][0]["env"]
+    (allowed,) = (each["value"] for each in hosts if each["name"] == "ALLOWED_HOSTS")
+    assert "a.example.net" in allowed.split(",")
+
+
+@pytest.mark.parametrize(
+    ("url", "ports"),
+    [("", [6379]), ("redis://cache.shop.svc", [6379]), ("rediss://cache.example.com:6390/2", [6390])],
+)
+def test_the_port_of_redis_is_opened(url, ports):
+    objects = render(*case("minimal"), "--set", f"redis.url={url}")
+    for name in ("api", "operator", "jobs", "pool", "bucket"):
+        rules = one(objects, "NetworkPolicy", f"imagejobs-{name}")["spec"]["egress"]
+        assert ports in [[each["port"] for each in rule["ports"]] for rule in rules], name
 
 
 def test_every_pod_can_be_limited_in_cpu():

@@ -142,6 +142,7 @@ priorityClassName: {{ . }}
 {{- with $pod.runtimeClassName }}
 runtimeClassName: {{ . }}
 {{- end }}
+{{- include "imagejobs.morePod" (list $root $pod) }}
 {{- end }}
 
 {{/* There is one operator: should its node be lost, another begins after half a minute instead of five. Two at once do no harm. */}}
@@ -167,5 +168,5 @@ one ImageJob are spread over the nodes, if possible.
 {{- if not .Values.jobs.pod.topologySpreadConstraints -}}
 {{- $_ := set $pod "topologySpreadConstraints" (list $spread) -}}
 {{- end -}}
-{{ $pod | toJson }}
+{{ tpl (toYaml $pod) . | fromYaml | toJson }}
 {{- end }}

@@ -32,6 +32,9 @@ template:
         imagePullPolicy: {{ .Values.image.pullPolicy }}
         securityContext: {{- include "imagejobs.containerSecurity" . | nindent 10 }}
         command: [python, -m, imagejobs_api.first_secrets]
+        {{- with .Values.secrets.pod.envFrom }}
+        envFrom: {{- tpl (toYaml .) $ | nindent 10 }}
+        {{- end }}
         env:
           - {name: NAMESPACE, value: {{ .Release.Namespace }}}
           {{- if not (or .Values.api.allowAnonymous .Values.api.callers.existingSecret) }}
@@ -53,7 +56,10 @@ template:
         resources: {{- toYaml .Values.secrets.resources | nindent 10 }}
         volumeMounts:
           - {name: tmp, mountPath: /tmp}
+          {{- include "imagejobs.moreMounts" (list $ .Values.secrets.pod) | nindent 10 }}
+      {{- include "imagejobs.moreContainers" (list $ .Values.secrets.pod) | nindent 6 }}
     volumes:
+      {{- include "imagejobs.moreVolumes" (list $ .Values.secrets.pod) | nindent 6 }}
       - name: tmp
         emptyDir: {sizeLimit: 16Mi}
 {{- end }}

@@ -69,6 +69,8 @@ def environment(
     container = pod["spec"]["containers"][0]
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
+        if source.get("configMapRef", {}).get("optional"):
+            continue
         if "configMapRef" in source:
             name = source["configMapRef"]["name"]
             found |= next(

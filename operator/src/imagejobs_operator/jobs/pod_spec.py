@@ -164,7 +164,7 @@ def make_pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_make_container(job, attempt, settings)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}, *settings.pod.volumes],
     } | optional
 
 
@@ -185,7 +185,7 @@ def _make_container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         "image": settings.image,
         "args": ["shard"],
         "env": _make_variables(job, attempt, size, settings.pod),
-        "envFrom": sources,
+        "envFrom": [*sources, *settings.pod.env_from],
         "resources": dict(size.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -193,7 +193,8 @@ def _make_container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
+        # An emptyDir of the pod's own.
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}, *settings.pod.volume_mounts],  # noqa: S108
     } | pull
 
 
