@@ -69,6 +69,24 @@ def test_the_server_refuses(judge, spec, where):
     assert any(field.startswith(where) for field in fields(answer)), answer
 
 
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"items": [{"key": "/a.jpg"}]}, "without a slash at its start"),
+        ({"items": [{"url": "s3://pictures/a.jpg"}]}, "an object of the bucket belongs into key"),
+        (GOOD | {"variants": [{"background": "white"}]}, "such as ff8800"),
+        (GOOD | {"variants": [{"name": "Big"}]}, "must be a DNS label"),
+        (GOOD | {"output": {"prefix": "a b"}}, "must be a prefix such as sites/shop/"),
+        (GOOD | {"callback": {"url": "mailto:a@example.com"}}, "must be an http or https address"),
+    ],
+    ids=["key", "url", "background", "name", "prefix", "callback"],
+)
+def test_the_server_says_in_a_sentence_what_a_text_must_be(judge, spec, told):
+    _, answer = judge.create(spec, query="?dryRun=All")
+    assert told in answer["message"]
+    assert "should match" not in answer["message"]
+
+
 @pytest.mark.parametrize("name", ["a.b", "a" * 47])
 def test_the_server_refuses_a_name_that_could_not_be_part_of_a_pods(judge, name):
     status, answer = judge.create(GOOD, name, "?dryRun=All")
