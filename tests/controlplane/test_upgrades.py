@@ -30,6 +30,8 @@ OTHERS = {
     "api.ingress.enabled": {"api.ingress.enabled": False},
     "api.ingress.host": {"api.ingress.host": "pictures.example.com"},
     "api.disruptionBudget.enabled": {"api.disruptionBudget.enabled": False},
+    "api.httpRoute.enabled": {"api.httpRoute.enabled": False},
+    "api.httpRoute.parentRefs": {"api.httpRoute.parentRefs": [{"name": "other"}]},
     "bucket.setUp": {"bucket.setUp": False},
     "crds.install": {"crds.install": False},
     # A port that is fixed belongs to the Service of the old name until that is gone: docs/upgrade.md.

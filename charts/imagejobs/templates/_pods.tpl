@@ -93,16 +93,12 @@ replicas: {{ $live.spec.replicas }}
 {{- end -}}
 {{- end }}
 
-{{/*
-How a Deployment is rolled out: (list VALUE maxSurge maxUnavailable). What the other type has must be taken away, because
-the API server has set it.
-*/}}
+{{/* How a Deployment is rolled out: (list VALUE maxSurge maxUnavailable). Recreate takes no rollingUpdate. */}}
 {{- define "imagejobs.strategy" -}}
 {{- $given := index . 0 -}}
-type: {{ $given.type | default "RollingUpdate" }}
-{{- if eq ($given.type | default "RollingUpdate") "Recreate" }}
-rollingUpdate: null
-{{- else }}
+{{- $type := $given.type | default "RollingUpdate" -}}
+type: {{ $type }}
+{{- if eq $type "RollingUpdate" }}
 rollingUpdate: {{- $given.rollingUpdate | default (dict "maxSurge" (index . 1) "maxUnavailable" (index . 2)) | toYaml | nindent 2 }}
 {{- end }}
 {{- end }}
