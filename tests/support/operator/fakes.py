@@ -402,7 +402,8 @@ class Jobs:
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
         self.faults.before("store", "suspend Job")
-        self.running[job.key.name, attempt].suspended = suspend
+        it = self.running[job.key.name, attempt]
+        it.suspended, it.held = suspend, False
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
         self.faults.before("store", "parallelism")
