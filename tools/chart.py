@@ -1,4 +1,4 @@
-"""Writes the chart's copies of manifests, manifests/install.yaml, and the table of values in docs/install.md.
+"""Writes the chart's copies of manifests and README, manifests/install.yaml, the table in docs/install.md.
 
 `python tools/chart.py` writes them, `python tools/chart.py --check` only names those that are out of date.
 Needs `helm` for `manifests/install.yaml`.
@@ -18,6 +18,31 @@ ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "imagejobs"
 INSTALL_NAMESPACE = "imagejobs-system"
 TABLE_BEGIN, TABLE_END = "<!-- values -->", "<!-- end of values -->"
+README_HEAD = """\
+# imagejobs
+
+{description}
+
+```sh
+helm install imagejobs oci://ghcr.io/imagejobs/charts/imagejobs --version {version} \\
+  --namespace imagejobs --create-namespace --set dev.enabled=true
+```
+
+`dev.enabled` brings a small S3 and a small Valkey, to try it out. With your own:
+
+```yaml
+s3: {{bucket: pictures, region: eu-central-1, existingSecret: imagejobs-s3}}
+redis: {{existingSecret: imagejobs-redis}}
+```
+
+Needs Kubernetes {kubernetes}, Helm 3.17 or newer. The documentation:
+[install]({docs}/install.md), [upgrade]({docs}/upgrade.md), [GitOps]({docs}/gitops.md),
+[runbooks]({docs}/runbooks.md), [troubleshooting]({docs}/troubleshooting.md).
+
+## Values
+
+"""
+DOCS = "https://github.com/imagejobs/imagejobs/blob/main/docs"
 INSTALL_HEAD = f"""\
 # imagejobs in one file, made from charts/imagejobs by tools/chart.py: no Helm needed.
 #
@@ -60,6 +85,18 @@ def values_table() -> str:
     return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows])
 
 
+def readme() -> str:
+    """Return the chart's README, which `helm show readme` and Artifact Hub show."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    head = README_HEAD.format(
+        description=chart["description"],
+        version=chart["version"],
+        kubernetes=chart["kubeVersion"].strip(">=").partition("-")[0].removesuffix(".0") + " or newer",
+        docs=DOCS,
+    )
+    return f"{head}{values_table()}\n"
+
+
 def docs_with_table() -> str:
     """Return docs/install.md with a fresh table."""
     before, rest = (ROOT / "docs" / "install.md").read_text().split(TABLE_BEGIN)
@@ -70,9 +107,11 @@ def docs_with_table() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "charts/imagejobs/files/admission.yaml": lambda: copy_of("admission.yaml"),
     "charts/imagejobs/files/crd.yaml": lambda: copy_of("crd.yaml"),
+    "charts/imagejobs/files/defaults.yaml": lambda: (CHART / "values.yaml").read_text(),
     "charts/imagejobs/files/rbac-claims.yaml": lambda: copy_of("rbac-claims.yaml"),
     "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
     "charts/imagejobs/files/rbac-operator-namespaces.yaml": lambda: copy_of("rbac-operator-namespaces.yaml"),
+    "charts/imagejobs/README.md": readme,
     "docs/install.md": docs_with_table,
     "manifests/install.yaml": install_manifest,
 }

@@ -160,6 +160,8 @@ MEANINGS = {
         "File of presets, sets of variants that requests may name, see [api.md](api.md#presets); read at the "
         "start."
     ),
+    "STAY_READY_PARTS": "Parts without which `/readyz` answers 503 from its first 200 on; by default those "
+    "of READY_PARTS.",
     "REDIS_URL": "Redis or Valkey; it needs no persistence.",
     "RESYNC_SECONDS": "Every job is reconciled at least once in this time, even without an event.",
     "S3_BUCKET": "Bucket of uploads and results; it must exist.",
@@ -202,14 +204,16 @@ MEANINGS = {
         "(`claims.imagejobs.dev`)."
     ),
     "WORKER_CA_CONFIG_MAP": "ConfigMap that worker pods mount at `/etc/imagejobs-ca`, where CA_FILE lies.",
+    "COPIED_LABELS": "Labels of an ImageJob that its Job and pods get too, separated by commas.",
     "WORKER_ENV_CONFIG_MAP": "ConfigMap whose entries become variables of worker pods.",
     "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, separated by commas.",
     "WORKER_IMAGE": "Image of worker pods; required where Jobs are enabled.",
     "WORKER_NAME": "Name of the worker in logs and in the queue; without it the host's name.",
     "WORKER_POD": (
-        "Further fields of every pod of a Job, as JSON: `labels`, `annotations`, `env`, `imagePullPolicy`, "
-        "`nodeSelector`, `tolerations`, `affinity`, `topologySpreadConstraints`, `priorityClassName`, "
-        "`runtimeClassName`."
+        "Further fields of every pod of a Job, as JSON: `labels`, `annotations`, `env`, `envFrom`, "
+        "`imagePullPolicy`, `volumes`, `volumeMounts`, `nodeSelector`, `tolerations`, `affinity`, "
+        "`topologySpreadConstraints`, `priorityClassName`, `runtimeClassName`, `hostAliases`, `dnsConfig`, "
+        "`dnsPolicy`."
     ),
     "WORKER_SERVICE_ACCOUNT": "Service account of worker pods; it needs no rights.",
 }

@@ -62,6 +62,7 @@ def test_keys_and_no_keys_contradict_each_other():
         ("PUBLIC_URL", "example.org"),
         ("MAX_BATCH_FILES", "501"),
         ("READY_PARTS", "store,moon"),
+        ("STAY_READY_PARTS", "moon"),
         ("LOG_LEVEL", "LOUD"),
         ("NAMESPACE", "A_B"),
     ],

@@ -12,7 +12,7 @@ from support.cluster import chart_render
 from support.cluster.chart_render import CHART, case, render
 
 ROOT = CHART.parents[1]
-COMPONENTS = ("api", "operator", "pool", "bucket", "test", "dev-s3", "dev-valkey")
+COMPONENTS = ("api", "operator", "pool", "bucket", "secrets", "test", "dev-s3", "dev-valkey")
 REASONS = {
     "CKV_K8S_11": (
         COMPONENTS,
@@ -26,7 +26,10 @@ REASONS = {
         ("api", "operator", "pool", "bucket", "test", "dev-valkey"),
         "the S3 library takes keys as variables; API keys are files, and the sandbox has no environment",
     ),
-    "CKV_K8S_38": (("api", "operator"), "they speak to the Kubernetes API; all others have no token"),
+    "CKV_K8S_38": (
+        ("api", "operator", "secrets"),
+        "they speak to the Kubernetes API; all others have no token",
+    ),
     "CKV_K8S_43": (
         COMPONENTS,
         "a chart cannot know digests of images that are built of the same commit; image.digests pins them",

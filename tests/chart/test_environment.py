@@ -15,6 +15,7 @@ CREDENTIALS = {
     "REDIS_URL": "rediss://:password@redis:6379/0",
 }
 SECRETS = dict.fromkeys(("pictures-s3", "pictures-redis", "imagejobs-credentials"), CREDENTIALS)
+SECRETS["imagejobs-dev"] = CREDENTIALS  # what the secrets Job writes
 SECRETS["shop-collector"] = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20token"}
 NOT_OURS = {"TZ", "VALKEY_PASSWORD", "s3.json"}
 """Of the system, or of the try-out's servers."""

@@ -14,7 +14,7 @@ from support.cluster import chart_render, kube_schemas
 from support.cluster.chart_render import CHART, case
 
 MANIFESTS = CHART.parents[1] / "manifests"
-FOREIGN = "ScaledObject,ServiceMonitor,PrometheusRule"
+FOREIGN = "ScaledObject,ServiceMonitor,PrometheusRule,HTTPRoute,Kustomization"
 """Kinds of KEDA and of the Prometheus operator: their definitions are other projects', and no server without
 them knows their schemas.
 """

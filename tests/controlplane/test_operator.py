@@ -340,6 +340,32 @@ def test_suspend_resume_and_cancel_of_a_job(cluster: Cluster, running: Operator)
     assert not cluster.jobs("pause")
 
 
+def test_a_job_that_a_person_suspends_stays_so_until_they_resume_it(
+    cluster: Cluster, running: Operator
+) -> None:
+    cluster.create("paused", spec(20, itemsPerPod=10))
+    cluster.wait_for_pods("paused", 2)
+    (name,) = (each["metadata"]["name"] for each in cluster.jobs("paused"))
+    path = f"/apis/batch/v1/namespaces/{cluster.namespace}/jobs/{name}"
+
+    def hold(suspend: bool) -> None:
+        cluster.call("PATCH", path, {"spec": {"suspend": suspend}}, "application/merge-patch+json")
+
+    hold(True)
+    cluster.wait_for_pods("paused", 0)
+    # Only the operator writes this, so it has seen the Job, and left it as it was.
+    eventually(
+        lambda: any(
+            "is suspended, and not by imagejobs" in each["message"]
+            for each in cluster.get("paused")["status"]["conditions"]
+        )
+    )
+    assert cluster.call("GET", path)["spec"]["suspend"] is True
+    hold(False)
+    cluster.wait_for_pods("paused", 2)
+    cluster.delete("paused")
+
+
 def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(
     cluster: Cluster, running: Operator, redis: str, s3: S3Settings
 ) -> None:

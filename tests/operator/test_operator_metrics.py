@@ -6,11 +6,22 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from imagejobs_contract.errors import NotFound
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.model.status import Callback, CallbackState, State, Status
+from imagejobs_contract.model.status import (
+    Callback,
+    CallbackState,
+    Condition,
+    ConditionType,
+    Reason,
+    State,
+    Status,
+)
 from imagejobs_contract.model.times import utc_now
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.work_queue import Result, WorkQueue
@@ -35,6 +46,88 @@ def test_reconciles_are_timed_by_how_they_ended():
         asyncio.run(timed(JobKey("default", "bad")))
     for result in ("done", "failed"):
         assert metrics.registry.get_sample_value("imagejobs_reconcile_seconds_count", {"result": result}) == 1
+
+
+def test_what_a_jobs_owner_can_mend_is_no_failure_of_the_operator():
+    async def missing(_key: JobKey) -> Result:
+        raise NotFound("the manifest archive/manifest.jsonl is not there")
+
+    metrics = Metrics()
+    with pytest.raises(NotFound):
+        asyncio.run(metrics.time_reconciles(missing)(JobKey("default", "a")))
+    values = [
+        metrics.registry.get_sample_value("imagejobs_reconcile_seconds_count", {"result": result})
+        for result in ("refused", "failed")
+    ]
+    assert values == [1, None]
+
+
+def test_images_and_ends_of_all_jobs_are_counted_once_by_who_made_and_ran_them():
+    metrics = Metrics()
+
+    def value(name: str, **labels: str) -> float | None:
+        return metrics.registry.get_sample_value(name, labels)
+
+    by_api = replace(JOB, annotations={names.ANNOTATION_REQUEST: "r"})
+    running = Status(state=State.RUNNING, counts=Counts(3, 1, 1, 0), job_name="a-1")
+    ended = replace(
+        running,
+        state=State.PARTIALLY_SUCCEEDED,
+        counts=Counts(3, 0, 2, 1),
+        duration_seconds=7,
+        bytes_in=50,
+        bytes_out=5,
+    )
+    before = JOB
+    for status in (running, running, ended, ended):
+        metrics.count_write(before, status)
+        before = replace(before, status=status)
+    metrics.count_write(by_api, Status(state=State.SUCCEEDED, counts=Counts(1, 0, 1, 0), duration_seconds=1))
+
+    of_job = {"origin": "cluster", "runner": "job"}
+    assert value("imagejobs_job_images_total", result="succeeded", **of_job) == 2
+    assert value("imagejobs_job_images_total", result="failed", **of_job) == 1
+    assert value("imagejobs_jobs_ended_total", state="PartiallySucceeded", **of_job) == 1
+    assert value("imagejobs_job_seconds_sum", **of_job) == 7
+    assert value("imagejobs_job_bytes_total", direction="in", **of_job) == 50
+    assert value("imagejobs_job_bytes_total", direction="out", **of_job) == 5
+    assert value("imagejobs_jobs_ended_total", state="Succeeded", origin="api", runner="pool") == 1
+
+
+def test_a_retry_counts_its_images_again_and_takes_none_back():
+    metrics = Metrics()
+    failed = replace(JOB, status=Status(state=State.FAILED, counts=Counts(2, 0, 0, 2)))
+    metrics.count_write(failed, Status(state=State.QUEUED, counts=Counts(2), attempt=2))
+    labels = {"result": "failed", "origin": "cluster", "runner": "pool"}
+    assert metrics.registry.get_sample_value("imagejobs_job_images_total", labels) == 0
+
+
+def test_the_oldest_job_that_waits_is_told_and_stalled_and_suspended_ones_are_not():
+    memory = Memory()
+    hour = timedelta(hours=1)
+
+    def seen(name: str, status: Status) -> None:
+        memory.record_job(replace(JOB, key=JobKey("default", name), status=status), NOON)
+
+    stalled = Condition(ConditionType.STALLED, True, Reason.NO_WORKER)
+    seen("stalled", Status(state=State.QUEUED, queued=NOON - 9 * hour, conditions=(stalled,)))
+    seen("suspended", Status(state=State.SUSPENDED))
+    assert memory.oldest_waiting_seconds(NOON) == 0
+    seen("old", Status(state=State.QUEUED, queued=NOON - 2 * hour))
+    seen("new", Status())
+    assert memory.oldest_waiting_seconds(NOON) == 7200
+    seen("old", Status(state=State.RUNNING))
+    assert memory.oldest_waiting_seconds(NOON + hour) == 3600
+    seen("new", Status())  # looked at again
+    assert memory.oldest_waiting_seconds(NOON + hour) == 3600
+
+
+def test_a_callback_that_no_secret_signs_does_not_wait_for_a_receiver():
+    memory = Memory()
+    unsigned = Condition(ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED)
+    callback = Callback(CallbackState.PENDING, since=NOON)
+    memory.record_job(replace(JOB, status=Status(callback=callback, conditions=(unsigned,))), NOON)
+    assert memory.pending_callbacks == 0
 
 
 def test_jobs_count_in_the_state_in_which_they_were_last_seen():

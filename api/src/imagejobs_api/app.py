@@ -279,5 +279,12 @@ def _add_service_routes(
     app.add_route("/api/openapi.json", Document(described, address))
     app.add_route("/docs", Docs(described, address))
     app.add_route("/healthz", Health())
-    ready = Ready(ports.store, ports.objects, ports.queue, settings.namespace, settings.ready_parts)
+    ready = Ready(
+        ports.store,
+        ports.objects,
+        ports.queue,
+        settings.namespace,
+        settings.ready_parts,
+        settings.stay_ready_parts,
+    )
     app.add_route("/readyz", ready)

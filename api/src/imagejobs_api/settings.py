@@ -65,6 +65,7 @@ class Settings:
             names of the files are read.
         find_faces: Whether there are workers that crop around faces; False refuses jobs that ask for it.
         ready_parts: Parts that must work for `/readyz` to answer 200; the others are only reported.
+        stay_ready_parts: Parts that must work for that from the first 200 on.
         metrics: Host and port of the metrics endpoint, or None; never the API's own port.
         allowed_hosts: Host names that requests may carry; () allows all. By default () too, except where the
             API listens on loopback and callers need no key: then this machine's own names.
@@ -102,6 +103,7 @@ class Settings:
     callers_secrets: Path | None = None
     find_faces: bool = True
     ready_parts: tuple[str, ...] = READY_PARTS
+    stay_ready_parts: tuple[str, ...] = READY_PARTS
     metrics: tuple[str, int] | None = None
     allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
@@ -127,6 +129,7 @@ class Settings:
             r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
             "a host such as images.example.org",
         )
+        ready_parts = _read_ready_parts(reader, "READY_PARTS", READY_PARTS)
         return cls(
             host=host,
             port=port,
@@ -168,7 +171,8 @@ class Settings:
             callbacks_signed=bool(read_secrets(reader)),
             callers_secrets=read_folder(reader),
             find_faces=reader.boolean("FIND_FACES", default=True),
-            ready_parts=_read_ready_parts(reader),
+            ready_parts=ready_parts,
+            stay_ready_parts=_read_ready_parts(reader, "STAY_READY_PARTS", ready_parts),
             metrics=settings.read_listen_address(reader, "METRICS_LISTEN"),
             allowed_hosts=hosts
             or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
@@ -276,10 +280,12 @@ def _read_cluster_names(
     return None if (reader.text("JOB_STORE", 4096) or "").startswith(SQLITE) else given
 
 
-def _read_ready_parts(reader: Reader) -> tuple[str, ...]:
-    text = reader.text("READY_PARTS", 100, default=",".join(READY_PARTS)) or ""
+def _read_ready_parts(reader: Reader, name: str, default: tuple[str, ...]) -> tuple[str, ...]:
+    text = reader.text(name, 100)
+    if not text:
+        return default
     parts = tuple(re.split(r"[,\s]+", text.strip()))
     for part in parts:
         if part not in READY_PARTS:
-            reader.fault("READY_PARTS", f"{part!r} is not one of {', '.join(READY_PARTS)}")
+            reader.fault(name, f"{part!r} is not one of {', '.join(READY_PARTS)}")
     return parts

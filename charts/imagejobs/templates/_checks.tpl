@@ -31,6 +31,9 @@
 {{- if and .Values.api.ingress.enabled (not .Values.api.ingress.host) -}}
 {{- $faults = append $faults "api.ingress.host: name the host" -}}
 {{- end -}}
+{{- if and .Values.api.httpRoute.enabled (not .Values.api.httpRoute.parentRefs) -}}
+{{- $faults = append $faults "api.httpRoute.parentRefs: name the Gateway" -}}
+{{- end -}}
 {{- if $faults -}}
 {{- fail (printf "\n\nimagejobs cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) -}}
 {{- end -}}

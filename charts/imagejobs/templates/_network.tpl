@@ -50,7 +50,7 @@ without `to` leads to the cloud's metadata address, too. */}}
 {{- $rules := .Values.networkPolicy -}}
 {{- $s3 := include "imagejobs.peersOf" (list . (.Values.s3.endpoint | default "https://s3.amazonaws.com")) | fromYamlArray -}}
 {{- include "imagejobs.egressTo" (list ($rules.s3.to | default $s3) ($rules.s3.ports | default (list (include "imagejobs.s3Port" . | int)))) }}
-{{ include "imagejobs.egressTo" (list ($rules.redis.to | default (include "imagejobs.redisPeers" . | fromYamlArray)) $rules.redis.ports) }}
+{{ include "imagejobs.egressTo" (list ($rules.redis.to | default (include "imagejobs.redisPeers" . | fromYamlArray)) ($rules.redis.ports | default (list (include "imagejobs.redisPort" . | int)))) }}
 {{- include "imagejobs.egressIdentity" . }}
 {{- end }}
 {{- end }}
@@ -134,6 +134,12 @@ without `to` leads to the cloud's metadata address, too. */}}
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
   to: {{- toYaml (index . 0) | nindent 4 }}
+{{- end }}
+
+{{/* Of a URL in a Secret no more is known than that 6379 is the default. */}}
+{{- define "imagejobs.redisPort" -}}
+{{- $parts := urlParse (.Values.redis.url | default "redis://redis") -}}
+{{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $parts.host) | default "6379" }}
 {{- end }}
 
 {{- define "imagejobs.s3Port" -}}

@@ -33,20 +33,74 @@ capabilities: {drop: [ALL]}
 {{- end }}
 {{- end }}
 
-{{/* A rollout follows every change of the settings; a change inside an existing secret needs `kubectl rollout restart`. */}}
+{{/* A container waits for keys that it names, and not for those of a Secret that is empty still. */}}
+{{- define "imagejobs.tryOutEnv" -}}
+{{- if .Values.dev.enabled }}
+{{- range list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "REDIS_URL" }}
+- name: {{ . }}
+  valueFrom: {secretKeyRef: {name: {{ include "imagejobs.devSecret" $ }}, key: {{ . }}}}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/*
+A rollout follows every change of the settings; a change inside an existing secret needs `kubectl rollout restart`.
+(list $ "api" .Values.api.pod)
+*/}}
 {{- define "imagejobs.podMetadata" -}}
 {{- $root := index . 0 -}}
 {{- $pod := index . 2 -}}
-labels:
-  {{- include "imagejobs.labels" (list $root (index . 1)) | nindent 2 }}
-  {{- with $pod.labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-annotations:
-  imagejobs.dev/settings-digest: {{ printf "%s%s" (include "imagejobs.settingsData" $root) $root.Values.caBundle | sha256sum | trunc 16 }}
-  {{- with $pod.annotations }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+{{- $own := dict "imagejobs.dev/settings-digest" (printf "%s%s" (include "imagejobs.settingsData" $root) $root.Values.caBundle | sha256sum | trunc 16) -}}
+labels: {{- include "imagejobs.labels" (list $root (index . 1) $pod.labels) | nindent 2 }}
+annotations: {{- merge $own ($pod.annotations | default dict) | toYaml | nindent 2 }}
+{{- end }}
+
+{{/* The same for pods that do not read the settings: those of the try-out lose their images when they are replaced. */}}
+{{- define "imagejobs.plainMetadata" -}}
+{{- $pod := index . 2 -}}
+labels: {{- include "imagejobs.labels" (list (index . 0) (index . 1) $pod.labels) | nindent 2 }}
+{{- with $pod.annotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Of Jobs that end. To Argo CD they are hooks: it does not miss one that was deleted after its time. */}}
+{{- define "imagejobs.jobAnnotations" -}}
+argocd.argoproj.io/hook: Sync
+argocd.argoproj.io/hook-delete-policy: BeforeHookCreation
+{{- end }}
+
+{{/*
+The replicas of a Deployment: (list $ "api" NUMBER SCALED). A scaled one has none of the chart's; yet Helm takes back
+what it has set, and the API server then makes it 1. So the number that is there stays in the manifest for as long as
+Helm is who owns it: until the scaler has changed it (server-side apply), or always (Helm 3).
+*/}}
+{{- define "imagejobs.replicas" -}}
+{{- $root := index . 0 -}}
+{{- if not (index . 3) -}}
+replicas: {{ index . 2 }}
+{{- else -}}
+{{- $live := lookup "apps/v1" "Deployment" $root.Release.Namespace (include "imagejobs.component" (list $root (index . 1))) -}}
+{{- $owned := false -}}
+{{- range ($live.metadata | default dict).managedFields -}}
+{{- if and (hasPrefix "helm" .manager) (or (eq .operation "Update") (hasKey (get .fieldsV1 "f:spec" | default dict) "f:replicas")) -}}
+{{- $owned = true -}}
+{{- end -}}
+{{- end -}}
+{{- if $owned -}}
+replicas: {{ $live.spec.replicas }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{/* How a Deployment is rolled out: (list VALUE maxSurge maxUnavailable). Recreate takes no rollingUpdate. */}}
+{{- define "imagejobs.strategy" -}}
+{{- $given := index . 0 -}}
+{{- $type := $given.type | default "RollingUpdate" -}}
+type: {{ $type }}
+{{- if eq $type "RollingUpdate" }}
+rollingUpdate: {{- $given.rollingUpdate | default (dict "maxSurge" (index . 1) "maxUnavailable" (index . 2)) | toYaml | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{/* Where pods go: (list $ "api" .Values.api.pod). */}}
@@ -84,6 +138,7 @@ priorityClassName: {{ . }}
 {{- with $pod.runtimeClassName }}
 runtimeClassName: {{ . }}
 {{- end }}
+{{- include "imagejobs.morePod" (list $root $pod) }}
 {{- end }}
 
 {{/* There is one operator: should its node be lost, another begins after half a minute instead of five. Two at once do no harm. */}}
@@ -93,7 +148,21 @@ runtimeClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* What the operator gives every pod of a Job, as JSON; pull secrets come with their service account. */}}
+{{/*
+What the operator gives every pod of a Job, as JSON; pull secrets come with their service account. By default the pods of
+one ImageJob are spread over the nodes, if possible.
+*/}}
 {{- define "imagejobs.jobPods" -}}
-{{ merge (dict "imagePullPolicy" .Values.image.pullPolicy) .Values.jobs.pod | toJson }}
+{{- $own := include "imagejobs.selector" (list . "job") | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/part-of" "imagejobs" -}}
+{{- $labels := merge $own (.Values.jobs.pod.labels | default dict) .Values.commonLabels -}}
+{{- $of := dict "matchExpressions" (list (dict "key" "imagejobs.dev/imagejob" "operator" "Exists")) -}}
+{{- $spread := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" -}}
+{{- $_ := set $spread "labelSelector" $of -}}
+{{- $_ := set $spread "matchLabelKeys" (list "imagejobs.dev/imagejob") -}}
+{{- $pod := merge (dict "labels" $labels "imagePullPolicy" .Values.image.pullPolicy) .Values.jobs.pod -}}
+{{- if not .Values.jobs.pod.topologySpreadConstraints -}}
+{{- $_ := set $pod "topologySpreadConstraints" (list $spread) -}}
+{{- end -}}
+{{ tpl (toYaml $pod) . | fromYaml | toJson }}
 {{- end }}

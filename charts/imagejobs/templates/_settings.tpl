@@ -50,6 +50,9 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 {{- if .Values.api.ingress.enabled -}}
 {{- $outside = append $outside .Values.api.ingress.host -}}
 {{- end -}}
+{{- if .Values.api.httpRoute.enabled -}}
+{{- $outside = concat $outside .Values.api.httpRoute.hostnames -}}
+{{- end -}}
 {{- with .Values.api.publicUrl -}}
 {{- $outside = append $outside (urlParse .).hostname -}}
 {{- end -}}

@@ -33,6 +33,7 @@ def make_ports(
         settings.pod,
         settings.limits.queue_seconds,
         settings.worker_ca_config_map,
+        frozenset(settings.copied_labels),
     )
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Ports(

@@ -6,15 +6,22 @@ from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from imagejobs_contract.errors import Invalid, NotFound, TooLarge
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.status import State
+from imagejobs_contract.model.status import FINAL, State, Status
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import metrics
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.work_queue import Result, WorkQueue
 from imagejobs_operator.decide.deliveries import ResponseKind
 
-DONE, FAILED = "done", "failed"
+DONE, REFUSED, FAILED = "done", "refused", "failed"
+ORIGINS = ("api", "cluster")
+"""Who made a job: the API, or people and tools with kubectl."""
+RUNNERS = ("pool", "job")
+DURATION_BUCKETS_SECONDS = (0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400)
 
 
 class Metrics:
@@ -27,7 +34,8 @@ class Metrics:
         self.registry = registry = metrics.new_registry("operator")
         self.reconcile_seconds = Histogram(
             "imagejobs_reconcile_seconds",
-            "Time of one look at one job, by how it ended: done or failed.",
+            "Time of one look at one job, by how it ended: done, failed, or refused (what the job names is "
+            "not there or not right: its owner can mend it).",
             ["result"],
             buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
@@ -44,6 +52,38 @@ class Metrics:
             "imagejobs_jobs",
             "Jobs that there are, by state as it was last seen.",
             ["state"],
+            registry=registry,
+        )
+        self.oldest_job_seconds = Gauge(
+            "imagejobs_jobs_oldest_waiting_seconds",
+            "How long the oldest job has waited of which no worker has begun an image; suspended and stalled "
+            "jobs do not count.",
+            registry=registry,
+        )
+        self.ended = Counter(
+            "imagejobs_jobs_ended",
+            "Jobs that ended, by state, by who made them (api, cluster), and by what ran their images (pool, "
+            "job).",
+            ["state", "origin", "runner"],
+            registry=registry,
+        )
+        self.job_seconds = Histogram(
+            "imagejobs_job_seconds",
+            "Time of a job from its first image to its end.",
+            ["origin", "runner"],
+            buckets=DURATION_BUCKETS_SECONDS,
+            registry=registry,
+        )
+        self.images = Counter(
+            "imagejobs_job_images",
+            "Images of all jobs that ended, those of the pods of Jobs too, by result: succeeded, failed.",
+            ["result", "origin", "runner"],
+            registry=registry,
+        )
+        self.bytes = Counter(
+            "imagejobs_job_bytes",
+            "Bytes of sources (in) and of results (out) of jobs that ended.",
+            ["direction", "origin", "runner"],
             registry=registry,
         )
         self.callbacks = Counter(
@@ -63,11 +103,34 @@ class Metrics:
         )
         for kind in ResponseKind:
             self.callbacks.labels(kind.value.lower())
+        for made_by in ((origin, runner) for origin in ORIGINS for runner in RUNNERS):
+            for result in ("succeeded", "failed"):
+                self.images.labels(result, *made_by)
+            for state in FINAL:
+                self.ended.labels(state.value, *made_by)
         self.spans = metrics.span_counter(registry)
 
     def count_callback(self, kind: ResponseKind) -> None:
         """Count a try to deliver a callback."""
         self.callbacks.labels(kind.value.lower()).inc()
+
+    def count_write(self, job: ImageJob, status: Status) -> None:
+        """Count what a status that was written tells beyond the job's status before.
+
+        Counts of a job come from its outcomes by index, so each image is counted once an attempt, wherever it
+        was rendered. A restart between the write and this loses that step; it counts nothing twice.
+        """
+        origin = ORIGINS[names.ANNOTATION_REQUEST not in job.annotations]
+        made_by = (origin, RUNNERS[bool(status.job_name)])
+        before, after = job.status, status
+        for result in ("succeeded", "failed"):
+            step = getattr(after.counts, result) - getattr(before.counts, result)
+            self.images.labels(result, *made_by).inc(max(0, step))
+        if after.state.final and not before.state.final:
+            self.ended.labels(after.state.value, *made_by).inc()
+            self.job_seconds.labels(*made_by).observe(after.duration_seconds or 0)
+            self.bytes.labels("in", *made_by).inc(max(0, after.bytes_in - before.bytes_in))
+            self.bytes.labels("out", *made_by).inc(max(0, after.bytes_out - before.bytes_out))
 
     def count_spans(self, end: str, number: int) -> None:
         """Count exported or dropped spans."""
@@ -79,6 +142,7 @@ class Metrics:
         self.queue_oldest_seconds.set_function(queue.oldest_seconds)
         self.callbacks_pending.set_function(lambda: memory.pending_callbacks)
         self.callbacks_oldest_seconds.set_function(lambda: memory.oldest_callback_seconds(clock()))
+        self.oldest_job_seconds.set_function(lambda: memory.oldest_waiting_seconds(clock()))
         for state in State:
             self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
 
@@ -93,6 +157,9 @@ class Metrics:
                 when = await work(key)
                 result = DONE
                 return when
+            except (Invalid, NotFound, TooLarge):  # the work queue logs it and tries again
+                result = REFUSED
+                raise
             finally:
                 self.reconcile_seconds.labels(result).observe(time.perf_counter() - begin)
 

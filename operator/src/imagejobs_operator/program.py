@@ -71,6 +71,7 @@ def _connect(
         pods,
         calendar=outside.calendar,
         sees_own_writes=False,
+        count_write=metrics.count_write,
     )
     namespaces = Namespaces(None if settings.sqlite else settings.namespaces)
 

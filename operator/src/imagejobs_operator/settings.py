@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagejobs_contract.model import names
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.model.spec_json import DNS_NAME
@@ -43,6 +44,7 @@ class Settings:
             Jobs without Kubernetes.
         window: Maximum tasks of one job on the pool's queue.
         lease_seconds: Duration of the pool workers' leases.
+        copied_labels: Labels of an ImageJob that its Job and pods get too.
         health: Host and port for probes, or None.
         metrics: Host and port for metrics, or None.
         grants: What the ImageJobs of each namespace may use, where Kubernetes is the store.
@@ -70,6 +72,7 @@ class Settings:
     worker_env_config_map: str
     worker_ca_config_map: str
     worker_service_account: str
+    copied_labels: tuple[str, ...]
     sizes: Mapping[Profile, Size]
     pod: PodDefaults
     health: tuple[str, int] | None
@@ -121,6 +124,7 @@ class Settings:
                 "WORKER_SERVICE_ACCOUNT", 253, default="", pattern=DNS_NAME, shape="a DNS name"
             )
             or "",
+            copied_labels=_read_labels(reader),
             sizes=read_sizes(reader),
             pod=read_pod_defaults(reader),
             health=read_listen_address(reader, "HEALTH_LISTEN"),
@@ -167,6 +171,18 @@ def _read_namespaces(reader: Reader) -> tuple[str, ...] | None:
         or ""
     )
     return None if text == "*" else tuple(text.split(","))
+
+
+def _read_labels(reader: Reader) -> tuple[str, ...]:
+    label = r"([a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?"
+    text = reader.text(
+        "COPIED_LABELS",
+        4000,
+        default=names.LABEL_CALLER,
+        pattern=rf"({label}(,{label})*)?",
+        shape="names of labels with commas between them",
+    )
+    return tuple(filter(None, (text or "").split(",")))
 
 
 def _read_names(reader: Reader, variable: str) -> tuple[str, ...]:

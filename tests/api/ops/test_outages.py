@@ -104,6 +104,25 @@ def test_ready_lists_every_part_and_asks_for_those_that_matter(http, start, redi
     assert ready.json()["parts"] == ALL | {"workers": "no worker was seen lately"}
 
 
+def test_a_server_that_has_begun_stays_ready_for_the_calls_that_it_can_answer(http, start, own_valkey):
+    api = start(own_valkey.url("redis", "redis"), READY_PARTS="store,s3,redis", STAY_READY_PARTS="store")
+    job = ApiClient(http, api.url).post_image(headers=ASYNC).json()["job_id"]
+    assert http.get(f"{api.url}/readyz").status_code == 200
+    own_valkey.stop()
+    parts = eventually(lambda: not_ok(http.get(f"{api.url}/readyz").json()["parts"]))
+    assert set(parts) == {"redis", "workers"}
+    assert http.get(f"{api.url}/readyz").status_code == 200
+    assert http.get(f"{api.url}/api/jobs/{job}").json()["job_id"] == job
+    again = start(own_valkey.url("redis", "redis"), READY_PARTS="store,s3,redis", STAY_READY_PARTS="store")
+    assert http.get(f"{again.url}/readyz").status_code == 503
+
+
+def not_ok(parts):
+    """Return the parts that do not work, once Redis is among them."""
+    found = {name for name, state in parts.items() if state != "ok"}
+    return found if "redis" in found else None
+
+
 @pytest.mark.parametrize(
     ("command", "reason"),
     [

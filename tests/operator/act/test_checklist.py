@@ -665,6 +665,62 @@ def test_a_job_that_kueue_stops_for_another_has_its_whole_time_again(world: Worl
     assert world.child().deleting_since
 
 
+def test_a_job_that_somebody_else_suspends_stays_suspended_until_they_resume_it(world: World) -> None:
+    world.create(spec(20))
+    world.reconcile()
+    world.child().suspended = world.child().held = True
+    for _ in range(3):
+        world.advance(3600)
+        world.reconcile()
+    assert (world.child().suspended, world.child().deleting_since) == (True, None)
+    told = world.status().condition(ConditionType.RECONCILING)
+    assert told is not None
+    assert "is suspended, and not by imagejobs" in told.message
+    world.child().suspended = world.child().held = False
+    assert world.settle().state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["this release", "an earlier one"])
+def test_a_job_that_was_suspended_by_its_spec_is_resumed_by_it(world: World, marked: bool) -> None:
+    world.create(spec(20))
+    world.reconcile()
+    world.store.edit(KEY, suspend=True)
+    world.settle()
+    assert world.child().suspended
+    world.child().held = not marked
+    world.restart()
+    world.store.edit(KEY, suspend=False)
+    world.reconcile()
+    assert not world.child().suspended
+    assert world.settle().state is State.SUCCEEDED
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_queue_means_a_job_of_its_own_whatever_its_size(world: World, count: int) -> None:
+    world.create(spec(count, queue_name="team"))
+    world.reconcile()
+    assert world.child()
+    assert not world.queue.tasks
+
+
+def test_a_queue_without_a_job_is_said(world: World) -> None:
+    world.create(spec(1, queue_name="team", execution=Execution.POOL))
+    world.reconcile()
+    assert reason(world, ConditionType.STALLED) is Reason.NO_RUNNER
+    assert not world.queue.tasks
+
+
+def test_the_deadline_of_a_job_that_kueue_admits_starts_with_its_admission(world: World) -> None:
+    world.create(spec(20, queue_name="team"))
+    world.reconcile()
+    world.child().suspended = True
+    for _ in range(3):
+        world.reconcile()
+        world.advance(3600)
+    world.child().suspended = False
+    assert world.settle().state is State.SUCCEEDED
+
+
 def test_the_storage_being_away_is_said_once_and_heals(world: World) -> None:
     world.create(spec(20))
     world.faults.away = {"s3"}
@@ -674,6 +730,20 @@ def test_the_storage_being_away_is_said_once_and_heals(world: World) -> None:
     assert len(world.store.writes) == 2
     world.faults.away = set()
     assert world.settle().state is State.SUCCEEDED
+
+
+def test_a_manifest_that_is_missing_is_named_where_people_look_and_told_once(world: World) -> None:
+    world.create(Spec(manifest=Manifest("lists/a.jsonl", 1)))
+    for _ in range(3):
+        world.reconcile()
+    for kind in (ConditionType.STALLED, ConditionType.FINISHED):  # kubectl get shows the latter's reason
+        told = world.status().condition(kind)
+        assert told is not None
+        assert told.reason is Reason.MANIFEST_NOT_FOUND
+        assert "lists/a.jsonl" in told.message
+    assert [each.reason for each in world.events.emitted] == [Reason.MANIFEST_NOT_FOUND]
+    world.objects.keep("lists/a.jsonl", b'{"key": "a/1"}')
+    assert world.settle().counts.succeeded == 1
 
 
 def test_a_manifest_of_another_length_is_refused_and_heals(world: World) -> None:

@@ -36,7 +36,7 @@ class Simulation(RuleBasedStateMachine):
             total,
             execution=execution,
             items_per_pod=5,
-            queue_name=queue,
+            queue_name=None if execution is Execution.POOL else queue,  # together they never begin
             output=Output(deletion_policy=policy),
         )
         self.created = self.world.create(job)
@@ -122,7 +122,7 @@ class Simulation(RuleBasedStateMachine):
         elif what == "garbage":
             self.world.collect_garbage()
         elif what == "suspend":
-            it.suspended = it.suspended or it.managed
+            it.suspended, it.held = True, not it.managed
         elif not it.ended and what == "fail index":
             it.failed |= {0} - it.done
         elif not it.ended:
@@ -221,7 +221,7 @@ class Simulation(RuleBasedStateMachine):
         if world.job().spec.suspend:
             world.store.edit(KEY, suspend=False)
         for it in world.jobs.running.values():
-            it.suspended = it.suspended and not it.managed
+            it.suspended = it.suspended and not it.managed and not it.held
         status = world.settle()
         if retry_requested(world.job()):
             world.reconcile(KEY)

@@ -147,7 +147,7 @@ def test_a_job_that_asks_for_more_stays_until_it_is_given_and_is_written_once() 
     assert plan(refused, Observed(), later, POLICY) == ()
     given = Policy(START, grants=Grants({"shop": replace(GIVEN, queues=("blog",))}))
     assert any(
-        isinstance(each, actions.SendTasks) for each in plan(refused, Observed(workers=1), START, given)
+        isinstance(each, actions.CreateJob) for each in plan(refused, Observed(workers=1), START, given)
     )
 
 

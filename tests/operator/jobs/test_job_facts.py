@@ -36,6 +36,18 @@ def test_a_job_of_somebody_else_is_foreign(owners: object) -> None:
     assert read_child_job(body(ownerReferences=owners), "mine").presence is Presence.FOREIGN
 
 
+@pytest.mark.parametrize(
+    ("suspend", "annotations", "held"),
+    [(False, {}, False), (True, {}, True), (True, {"imagejobs.dev/suspended": "true"}, False)],
+    ids=["runs", "by others", "by us"],
+)
+def test_a_job_that_others_suspended_is_held(suspend: bool, annotations: dict[str, str], held: bool) -> None:
+    job = body(annotations=annotations)
+    job["spec"]["suspend"] = suspend
+    child = read_child_job(job, "mine")
+    assert (child.suspended, child.held) == (suspend, held)
+
+
 def test_a_running_job_tells_its_pods() -> None:
     child = read_child_job(body({"active": 2, "ready": 1}, creationTimestamp="2026-11-24T12:00:00Z"), "mine")
     assert (child.presence, child.active, child.ready, child.parallelism, child.ended) == (

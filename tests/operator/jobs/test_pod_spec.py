@@ -34,6 +34,15 @@ def test_a_job_is_named_owned_and_labelled_after_its_imagejob() -> None:
     assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == ("1234abcd-0000", True, False)
 
 
+def test_labels_that_costs_are_sorted_by_reach_the_pods_and_no_others_do() -> None:
+    job = replace(JOB, labels={"team": "shop", "app": "x", names.LABEL_JOB: "another"})
+    settings = replace(SETTINGS, copied_labels=frozenset({"team", "absent", names.LABEL_JOB}))
+    body = make_job(job, 1, 3, settings)
+    for labels in (body["metadata"]["labels"], body["spec"]["template"]["metadata"]["labels"]):
+        assert (labels["team"], labels[names.LABEL_JOB]) == ("shop", "holiday")
+        assert not {"app", "absent"} & set(labels)
+
+
 @pytest.mark.parametrize(("parallelism", "expected"), [(2, 2), (10, 3)])
 def test_pods_at_once_are_bounded_by_the_shards(parallelism: int, expected: int) -> None:
     body = make_job(replace(JOB, spec=replace(JOB.spec, parallelism=parallelism)), 1, 3, SETTINGS)["spec"]

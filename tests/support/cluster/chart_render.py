@@ -64,11 +64,13 @@ def environment(
     """Return what the first container of a pod finds in its environment.
 
     Args:
-        secrets: What the Secrets hold that are not among the objects.
+        secrets: What the Secrets hold; those of the chart are empty.
     """
     container = pod["spec"]["containers"][0]
     found: dict[str, str] = {}
     for source in container.get("envFrom", []):
+        if source.get("configMapRef", {}).get("optional"):
+            continue
         if "configMapRef" in source:
             name = source["configMapRef"]["name"]
             found |= next(
@@ -76,8 +78,5 @@ def environment(
             )
         else:
             name = source["secretRef"]["name"]
-            own = [
-                each["stringData"] for each in of_kind(objects, "Secret") if each["metadata"]["name"] == name
-            ]
-            found |= own[0] if own else secrets[name]
+            found |= secrets[name]
     return found | {each["name"]: each["value"] for each in container.get("env", []) if "value" in each}

@@ -343,6 +343,7 @@ class Running:
     done: set[int] = field(default_factory=set)
     failed: set[int] = field(default_factory=set)
     reason: str = ""
+    held: bool = False
 
     @property
     def ended(self) -> ChildEnd | None:
@@ -383,6 +384,7 @@ class Jobs:
             it.deleting_since,
             it.ended,
             reason,
+            held=it.held,
         )
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
@@ -401,7 +403,8 @@ class Jobs:
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
         self.faults.before("store", "suspend Job")
-        self.running[job.key.name, attempt].suspended = suspend
+        it = self.running[job.key.name, attempt]
+        it.suspended, it.held = suspend, False
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
         self.faults.before("store", "parallelism")

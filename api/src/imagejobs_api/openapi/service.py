@@ -40,7 +40,8 @@ def _ready(settings: Settings) -> Operation:
         "getReadiness",
         TAG,
         "Readiness check: can jobs be taken?",
-        f"These parts must work: {', '.join(settings.ready_parts)}.",
+        f"These parts must work: {', '.join(settings.ready_parts)}; "
+        f"from the first 200 on: {', '.join(settings.stay_ready_parts)}.",
         {200: Answer("The service is ready.", {JSON: ReadyBody})},
         is_public=True,
     )

@@ -56,12 +56,20 @@ class Ready:
 
     Args:
         needed: The parts that must work for a 200; the others are only reported.
+        kept: Those that must work from the first 200 on. A server that has begun answers each call by the
+            parts that this call needs; with all of its servers out of the way no call is answered.
     """
 
     is_public = True
 
     def __init__(
-        self, store: JobStore, objects: ObjectStore, queue: TaskQueue, namespace: str, needed: tuple[str, ...]
+        self,
+        store: JobStore,
+        objects: ObjectStore,
+        queue: TaskQueue,
+        namespace: str,
+        needed: tuple[str, ...],
+        kept: tuple[str, ...],
     ) -> None:
         self._queue = queue
         self._checks: dict[str, Callable[[], Awaitable[Any]]] = {
@@ -71,6 +79,7 @@ class Ready:
             "workers": self._workers,
         }
         self._needed = needed
+        self._kept = kept
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer 200 with the state of each part, or 503 with the parts that do not work."""
@@ -80,6 +89,7 @@ class Ready:
         if missing:
             faults = [Fault(name, state) for name, state in parts.items() if state != OK]
             raise Problem(Code.UNAVAILABLE, f"Not ready: {', '.join(missing)}.", faults=faults)
+        self._needed = self._kept
         body: ReadyBody = {"status": OK, "parts": parts}
         resp.media = body
         resp.set_header("Cache-Control", "no-store")

@@ -29,6 +29,8 @@ LABEL_CALLER = f"{GROUP}/caller"
 LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
 LABEL_PRIORITY = "kueue.x-k8s.io/priority-class"
 ANNOTATION_ATTEMPT = f"{GROUP}/attempt"
+ANNOTATION_SUSPENDED = f"{GROUP}/suspended"
+"""On a Job that the operator has suspended. One that is suspended without it, somebody else has suspended."""
 ANNOTATION_UPLOADS = f"{GROUP}/uploads"
 """Set by the API on the jobs whose sources it stored: the S3 prefix that goes when the job goes."""
 ANNOTATION_REQUEST = f"{GROUP}/request-id"
@@ -39,6 +41,16 @@ ANNOTATION_SOURCES = f"{GROUP}/sources"
 """Set by the API on its jobs: the S3 prefixes that the keys of their images may lie under, as a JSON list."""
 ANNOTATION_TITLE = f"{GROUP}/title"
 """The caller's name for the job, for people."""
+KEPT_BY = frozenset(
+    {
+        "argocd.argoproj.io/instance",
+        "argocd.argoproj.io/tracking-id",
+        "helm.toolkit.fluxcd.io/name",
+        "kustomize.toolkit.fluxcd.io/name",
+        "meta.helm.sh/release-name",
+    }
+)
+"""Labels and annotations of tools that make an object again when it is gone: Argo CD, Flux, Helm."""
 FINALIZER = f"{GROUP}/outputs"
 """The job's deletion waits until its outputs are deleted: on all jobs with `deletionPolicy: Delete`, on
 others when a caller asks for it.

@@ -82,6 +82,7 @@ class Reason(StrEnum):
     NAME_TAKEN = "NameTaken"
     NO_RUNNER = "NoRunner"
     NO_WORKER = "NoWorker"
+    MANIFEST_NOT_FOUND = "ManifestNotFound"
     STORAGE_UNAVAILABLE = "StorageUnavailable"
     BACKEND_REFUSED = "BackendRefused"
     CALLBACK_UNSIGNED = "CallbackUnsigned"

@@ -29,6 +29,8 @@ RECEIPT_FIELDS = {
     "cpu_milliseconds": "cpuMilliseconds",
 }
 """Attribute -> field of the CRD."""
+UNSEEN_GENERATION = -1
+"""The CRD's default of `observedGeneration`."""
 
 
 def status_body(status: Status) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def status_body(status: Status) -> dict[str, Any]:
 
 def read_status(body: object) -> Status:
     """Read `.status`; a value that cannot be understood is left out."""
-    if not isinstance(body, Mapping) or not body:
+    if not isinstance(body, Mapping) or not body or body.get("observedGeneration") == UNSEEN_GENERATION:
         return Status()
     items, results, job = _mapping(body, "items"), _mapping(body, "results"), _mapping(body, "job")
     codes = body.get("failureCodes")

@@ -13,7 +13,7 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey, Uid
-from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.model.status import CallbackState, ConditionType, Reason, State, Status
 from imagejobs_contract.ports import WakeUp
 from imagejobs_operator.act.result_files import PartialResults
 from imagejobs_operator.decide import moments
@@ -26,6 +26,13 @@ UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
 """The uploads of one request. Names of uploads through links hold dots: they belong to no job
 (docs/adr/0009-uploads-belong-to-callers.md).
 """
+
+
+def is_callback_due(status: Status) -> bool:
+    """Return whether a callback is pending that this operator can sign."""
+    told = status.condition(ConditionType.CALLBACK_DELIVERED)
+    unsigned = told is not None and told.reason is Reason.CALLBACK_UNSIGNED
+    return status.callback is not None and status.callback.state is CallbackState.PENDING and not unsigned
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Memory:
         self._callbacks: dict[JobKey, datetime] = {}
         self._late: dict[JobKey, ImageJob] = {}
         self._partial: dict[JobKey, tuple[Uid, PartialResults]] = {}
+        self._waiting: dict[JobKey, datetime] = {}
         self.states: Counter[State] = Counter()
 
     @property
@@ -84,6 +92,10 @@ class Memory:
         """Return the seconds since the oldest of them became due; 0 if there is none."""
         return max(0.0, (now - min(self._callbacks.values(), default=now)).total_seconds())
 
+    def oldest_waiting_seconds(self, now: datetime) -> float:
+        """Return the seconds that the oldest job has waited of which no image has begun; 0 if none waits."""
+        return max(0.0, (now - min(self._waiting.values(), default=now)).total_seconds())
+
     def record_job(self, job: ImageJob, now: datetime, lead: timedelta = NO_LEAD) -> Leftovers | None:
         """Record a job as the store has it; return the leftovers of another job that had its name before."""
         leftovers = Leftovers.of(job)
@@ -94,7 +106,7 @@ class Memory:
         if job.deleting and history.deleting_since is None:
             history = replace(history, deleting_since=now)
         self._jobs[job.key] = leftovers, _learn(history, job.status, now, lead)
-        self._count(job.key, job.status)
+        self._count(job.key, job.status, now)
         return before if before.uid != job.uid else None
 
     def history(self, key: JobKey) -> History:
@@ -117,7 +129,7 @@ class Memory:
         if key in self._jobs:
             leftovers, history = self._jobs[key]
             self._jobs[key] = leftovers, _learn(history, status, now, lead)
-            self._count(key, status)
+            self._count(key, status, now)
 
     def record_child(self, key: JobKey, child: ChildJob, now: datetime, lead: timedelta) -> None:
         """Record the stamps of the job's Job."""
@@ -175,19 +187,27 @@ class Memory:
         """Forget a job; return its leftovers, if it was known."""
         known = self._jobs.pop(key, None)
         self._partial.pop(key, None)
-        self._count(key, None)
+        self._uncount(key)
         return known[0] if known else None
 
-    def _count(self, key: JobKey, status: Status | None) -> None:
-        self._callbacks.pop(key, None)
-        if (before := self._states.pop(key, None)) is not None:
-            self.states[before] -= 1
-        if status is None:
-            return
+    def _count(self, key: JobKey, status: Status, now: datetime) -> None:
+        waiting_since = self._waiting.get(key, now)
+        self._uncount(key)
         self._states[key] = status.state
         self.states[status.state] += 1
-        if due := self.history(key).moments.get(Phase.CALLBACK_DUE):
+        known = self.history(key).moments
+        # A stalled job waits for a person, and a restart begins to measure anew.
+        if status.state in (State.PENDING, State.QUEUED) and not status.is_true(ConditionType.STALLED):
+            queued = known.get(Phase.QUEUED)
+            self._waiting[key] = queued[1] if queued else waiting_since
+        if (due := known.get(Phase.CALLBACK_DUE)) and is_callback_due(status):
             self._callbacks[key] = due[1]
+
+    def _uncount(self, key: JobKey) -> None:
+        self._callbacks.pop(key, None)
+        self._waiting.pop(key, None)
+        if (before := self._states.pop(key, None)) is not None:
+            self.states[before] -= 1
 
     def _change(self, key: JobKey, **changes: object) -> None:
         if key in self._jobs:

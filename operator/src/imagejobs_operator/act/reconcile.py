@@ -5,7 +5,7 @@ It may be stopped between any two actions; the next reconcile starts from the fa
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import FINALIZER, JobKey
-from imagejobs_contract.model.status import Reason, State, Status
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.traces import NOOP_SPAN, NOOP_TRACER, Span, Tracer
@@ -36,7 +36,7 @@ from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.decide import actions, attempts, conditions, deadlines, late_writes, moments
-from imagejobs_operator.decide.actions import Action
+from imagejobs_operator.decide.actions import Action, Emit
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan import plan
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
@@ -66,6 +66,7 @@ class Reconciler:
         sees_own_writes: Whether the feed delivers our own writes, so that a write leads to the next
             reconcile. Where it does not, the next plan is made right after a write, and the job is requeued
             only if that plan has actions.
+        count_write: Is told of each status that was written, with the job as it was before.
     """
 
     def __init__(
@@ -79,8 +80,10 @@ class Reconciler:
         *,
         calendar: Clock | None = None,
         sees_own_writes: bool = True,
+        count_write: Callable[[ImageJob, Status], None] = lambda _job, _status: None,
     ) -> None:
         self._sees_own_writes = sees_own_writes
+        self._count_write = count_write
         self._ports = ports
         self._traces = traces
         self._policy = policy
@@ -249,6 +252,7 @@ class Reconciler:
         if isinstance(action, actions.SendTasks):
             self._memory.record_sent(job.key, action.attempt)
         elif isinstance(action, actions.WriteStatus):
+            self._count_write(job, action.status)
             self._memory.record_write(job.key, action.status, *self._times())
         elif isinstance(action, actions.Announce):
             self._memory.record_announcement(job.key, action.change.counts, self._clock())
@@ -266,6 +270,9 @@ class Reconciler:
             return
         await self._ports.store.put_status(job, status)
         self._memory.record_write(job.key, status, *self._times())
+        stalled = status.condition(ConditionType.STALLED)
+        if stalled and not job.status.is_true(ConditionType.STALLED):
+            await self._apply(job, seen, Emit(stalled.reason, stalled.message, warning=True))
 
     def _stalled_status(
         self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError
@@ -276,6 +283,8 @@ class Reconciler:
         before = given.status if job.status.conditions else conditions.pending_status(given)
         if isinstance(ex, Invalid) and isinstance(action, actions.PrepareShards):
             return conditions.refused_status(replace(job, status=before), stamp, ex.message)
+        if isinstance(action, actions.PrepareShards) and isinstance(ex, NotFound):
+            return conditions.stalled_status(given, before, Reason.MANIFEST_NOT_FOUND, ex.message)
         if isinstance(action, actions.USES_STORAGE):
             message = describe_storage_error(ex)
             return conditions.stalled_status(given, before, Reason.STORAGE_UNAVAILABLE, message)

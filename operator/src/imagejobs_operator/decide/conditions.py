@@ -41,7 +41,7 @@ Fact = tuple[ConditionType, bool, Reason, str]
 """A condition without its time."""
 NOT_SUSPENDED: Fact = (ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "spec.suspend is false")
 ONLY_WHILE_UNFINISHED = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
-"""Conditions that a suspended or finished job does not have."""
+"""Conditions that a suspended job does not have, nor one that ended well."""
 
 
 def pending_status(given: PlanInput) -> Status:
@@ -52,6 +52,12 @@ def pending_status(given: PlanInput) -> Status:
 def queued_status(given: PlanInput) -> Status:
     """Return the status of a job whose images wait for a worker."""
     return _reconciling(given.with_status(state=State.QUEUED), Reason.QUEUED)
+
+
+def held_status(given: PlanInput) -> Status:
+    """Return the status of a job whose Job others have suspended; its deadline starts when that ends."""
+    message = f"the Job {given.status.job_name} is suspended, and not by imagejobs: whoever did it resumes it"
+    return _reconciling(given.with_status(state=State.QUEUED, queued=None), Reason.QUEUED, message)
 
 
 def awaiting_status(given: PlanInput, place: int) -> Status:
@@ -145,6 +151,8 @@ def finished_status(given: PlanInput, end: tuple[State, Reason], results: Result
         (ConditionType.COMPLETE, complete, reason, message),
         (ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message),
     )
+    if failed:  # kstatus knows no other sign: without it Flux and Helm take a failed job for a good one
+        facts += ((ConditionType.STALLED, True, reason, message),)
     status = _with_conditions(status, given.stamp, *facts, without=ONLY_WHILE_UNFINISHED)
     return with_callback_due(given, status, status.attempt) if given.job.spec.callback_url else status
 
@@ -241,11 +249,16 @@ def _not_finished(reason: Reason) -> tuple[Fact, ...]:
 
 
 def _stalled(status: Status, now: datetime, reason: Reason, message: str) -> Status:
-    """Return the status with condition Stalled and without Reconciling, as kstatus wants it."""
+    """Return the status with condition Stalled and without Reconciling, as kstatus wants it.
+
+    Finished tells the same, because `kubectl get` shows its reason.
+    """
+    message = message[:MAX_MESSAGE_CHARACTERS]
     return _with_conditions(
         status,
         now,
-        (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE_CHARACTERS]),
+        (ConditionType.FINISHED, False, reason, message),
+        (ConditionType.STALLED, True, reason, message),
         without={ConditionType.RECONCILING},
     )
 

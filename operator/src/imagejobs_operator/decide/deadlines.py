@@ -6,6 +6,7 @@ out the time before this operator started: after a machine was off for a night, 
 
 from datetime import datetime, timedelta
 
+from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import CallbackState, Reason, State, Status
 from imagejobs_operator.decide.moments import Phase
@@ -70,7 +71,9 @@ def estimate_remaining_seconds(status: Status, elapsed_seconds: float) -> int | 
 
 
 def deletion_time(job: ImageJob, seen: Observed, now: datetime) -> datetime | None:
-    """Return when a finished job is deleted."""
+    """Return when a finished job is deleted; None for one that a tool would make again, and so run again."""
+    if not names.KEPT_BY.isdisjoint(job.labels) or not names.KEPT_BY.isdisjoint(job.annotations):
+        return None
     stamp = job.status.completed or job.created
     ended = seen.moment(Phase.COMPLETED, stamp, now) if stamp else None
     return ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) if ended else None
@@ -96,4 +99,4 @@ def skip_resync_until(job: ImageJob, seen: Observed, now: datetime, policy: Poli
 
 def _has_no_deadline(given: PlanInput) -> bool:
     child = given.seen.child
-    return given.job.spec.suspend or (child.managed and child.suspended) or awaits_pods(given.job.status)
+    return given.job.spec.suspend or child.suspended or awaits_pods(given.job.status)

@@ -45,6 +45,7 @@ class ChildJob:
         deleting_since: When its deletion was asked for; it waits for its pods to go.
         reason: `reason` of its condition Failed, in the Job controller's words.
         message: `message` of that condition.
+        held: Somebody else than the operator has suspended the Job: Kueue, a person.
         out_of_memory: Failed indexes in which a container was killed for its memory.
     """
 
@@ -60,6 +61,7 @@ class ChildJob:
     reason: str = ""
     message: str = ""
     out_of_memory: frozenset[int] = frozenset()
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

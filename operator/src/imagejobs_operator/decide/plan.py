@@ -174,6 +174,8 @@ def _suspend(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
 def _why_no_runner(job: ImageJob) -> str:
     if job.spec.manifest:
         return "a manifest needs a Job, and this operator cannot create Jobs in this namespace"
+    if job.spec.queue_name:
+        return "spec.queueName needs a Job, and spec.execution or this namespace allows none"
     return "no runner of this operator (pool or Job) fits spec.execution"
 
 

@@ -54,7 +54,7 @@ def plan(given: PlanInput) -> tuple[Action, ...]:
     given = _with_job(given)
     if child.ended:
         return _plan_ended(given)
-    if child.suspended and not child.managed and (wait := _await_pods(given)):
+    if child.suspended and not _is_held(given) and (wait := _await_pods(given)):
         return wait
     return (*_adjust(given), *status_writes.throttle(given, _progress_status(given)))
 
@@ -191,11 +191,20 @@ def _final_state(given: PlanInput, child: ChildJob, results: Results) -> tuple[S
     return final_state(results.counts, given.job.spec.max_failed_items)
 
 
+def _is_held(given: PlanInput) -> bool:
+    """Return whether whoever has suspended the Job is to resume it.
+
+    Earlier releases left no mark on a Job that they suspended; their status says it.
+    """
+    child, state = given.seen.child, given.job.status.state
+    return child.suspended and (child.managed or (child.held and state is not State.SUSPENDED))
+
+
 def _adjust(given: PlanInput) -> tuple[Action, ...]:
     child, attempt = given.seen.child, given.status.attempt
     if child.managed:
         return ()
-    resume = (actions.SuspendJob(attempt, False),) if child.suspended else ()
+    resume = (actions.SuspendJob(attempt, False),) if child.suspended and not _is_held(given) else ()
     parallelism = _pods(given)
     if child.parallelism == parallelism:
         return resume
@@ -218,8 +227,13 @@ def _progress_status(given: PlanInput) -> Status:
 
 
 def _starting_status(given: PlanInput) -> Status:
-    child, status = given.seen.child, conditions.queued_status(given)
-    if child.suspended or not _is_late(given, child):
+    child = given.seen.child
+    if child.suspended and not child.managed:
+        return conditions.held_status(given)
+    if child.suspended:  # its deadline starts when Kueue admits it
+        return conditions.queued_status(given.with_status(queued=None))
+    status = conditions.queued_status(given)
+    if not _is_late(given, child):
         return status
     trouble = "its pods do not start" if child.active else "Kubernetes creates no pods for it"
     message = f"{trouble}: see kubectl describe job {status.job_name}"

@@ -25,7 +25,9 @@ class Runner(StrEnum):
 def fixed_runner(job: ImageJob, policy: Policy) -> Runner | None:
     """Return the runner that spec, policy and status determine, or None if it depends on observed facts."""
     spec, jobs = job.spec, policy.allows_jobs(job)
-    if spec.manifest or not policy.pool:
+    # A queue admits pods; in the pool the quota of its team would be passed by.
+    is_queued = spec.queue_name is not None and policy.jobs_from is None
+    if spec.manifest or is_queued or not policy.pool:
         return Runner.JOB if jobs and spec.execution is not Execution.POOL else Runner.NOBODY
     if not jobs or spec.execution is Execution.POOL:
         return Runner.POOL

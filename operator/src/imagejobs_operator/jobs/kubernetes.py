@@ -54,8 +54,9 @@ class KubernetesJobs:
             )
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
-        """Suspend the Job, or resume it."""
-        await self._patch(job, attempt, {"suspend": suspend})
+        """Suspend the Job, or resume it; an annotation says that it was us."""
+        mark = {names.ANNOTATION_SUSPENDED: "true" if suspend else None}
+        await self._patch(job, attempt, {"suspend": suspend}, {"annotations": mark})
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
         """Change the number of pods that run at once."""
@@ -71,13 +72,13 @@ class KubernetesJobs:
     async def stop_all(self, uid: str) -> None:
         """Do nothing: Kubernetes deletes a Job with its owner."""
 
-    async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
+    async def _patch(self, job: ImageJob, attempt: int, spec: Body, metadata: Body | None = None) -> None:
         with suppress(NotFound):
             await calls.send(
                 self._client,
                 "PATCH",
                 _path(job, attempt),
-                body={"spec": spec},
+                body={"spec": spec, "metadata": metadata or {}},
                 content_type=calls.MERGE_PATCH,
             )
 
@@ -112,6 +113,7 @@ def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = f
         presence=Presence.OURS,
         suspended=bool(spec.get("suspend")),
         managed=names.LABEL_QUEUE in (meta.get("labels") or {}),
+        held=bool(spec.get("suspend")) and names.ANNOTATION_SUSPENDED not in (meta.get("annotations") or {}),
         parallelism=int(spec.get("parallelism", 1)),
         active=int(status.get("active", 0)),
         ready=int(status.get("ready") or 0),

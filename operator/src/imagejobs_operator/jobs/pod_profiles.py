@@ -25,13 +25,19 @@ SCHEDULING: Mapping[str, type] = {
     "topologySpreadConstraints": list,
     "priorityClassName": str,
     "runtimeClassName": str,
+    "hostAliases": list,
+    "dnsConfig": dict,
+    "dnsPolicy": str,
 }
-"""Fields of a PodSpec that decide where a pod runs -> their type in JSON."""
+"""Fields of a PodSpec that decide where a pod runs and how it finds hosts -> their type in JSON."""
 POD_FIELDS: Mapping[str, type] = {
     "labels": dict,
     "annotations": dict,
     "env": list,
+    "envFrom": list,
     "imagePullPolicy": str,
+    "volumes": list,
+    "volumeMounts": list,
     **SCHEDULING,
 }
 
@@ -58,6 +64,9 @@ class PodDefaults:
             name the shard.
         pull_policy: "" leaves it to Kubernetes.
         scheduling: Some of the fields of `SCHEDULING`.
+        env_from: Further sources of variables (EnvFromSource), after those of the settings.
+        volumes: Further volumes (Volume).
+        volume_mounts: Further mounts of the container (VolumeMount).
     """
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -65,15 +74,18 @@ class PodDefaults:
     env: tuple[Mapping[str, Any], ...] = ()
     pull_policy: str = ""
     scheduling: Mapping[str, Any] = field(default_factory=dict)
+    env_from: tuple[Mapping[str, Any], ...] = ()
+    volumes: tuple[Mapping[str, Any], ...] = ()
+    volume_mounts: tuple[Mapping[str, Any], ...] = ()
 
 
 SIZES: Mapping[Profile, Size] = {
-    Profile.SMALL: Size({"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}}, 1),
-    Profile.MEDIUM: Size({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
-    Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
+    Profile.SMALL: Size({"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}}, 1),
+    Profile.MEDIUM: Size({"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
+    Profile.LARGE: Size({"requests": {"cpu": "1", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
 }
-"""Each image requests half a core and may use more where the node is idle. The memory limit holds 2 GiB for
-each image (MEMORY_LIMIT) and some for the parent.
+"""Each image requests a quarter of a core and may use more where the node is idle. The memory limit holds
+2 GiB for each image (MEMORY_LIMIT) and some for the parent.
 """
 
 
@@ -119,5 +131,12 @@ def _parse_pod_defaults(body: Mapping[str, Any]) -> PodDefaults:
         raise ValueError(f"imagePullPolicy is not one of {', '.join(PULL_POLICIES)}")
     scheduling = {name: body[name] for name in SCHEDULING if body.get(name)}
     return PodDefaults(
-        body.get("labels", {}), body.get("annotations", {}), tuple(body.get("env", [])), policy, scheduling
+        body.get("labels", {}),
+        body.get("annotations", {}),
+        tuple(body.get("env", [])),
+        policy,
+        scheduling,
+        tuple(body.get("envFrom", [])),
+        tuple(body.get("volumes", [])),
+        tuple(body.get("volumeMounts", [])),
     )

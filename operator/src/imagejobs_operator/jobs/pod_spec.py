@@ -4,7 +4,7 @@ Only the settings shape the pods (`pod_profiles`): the right to create an ImageJ
 pass the restricted Pod Security Standard and hold no token.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,7 @@ class PodSettings:
         queue_seconds: Maximum wait of a job for its first pod.
         ca_config_map: Name of a ConfigMap in the job's namespace, with the file that CA_FILE names; "" means
             none.
+        copied_labels: Labels of an ImageJob that its Job and pods get too.
     """
 
     image: str
@@ -62,6 +63,7 @@ class PodSettings:
     pod: PodDefaults = field(default_factory=PodDefaults)
     queue_seconds: float = 600.0
     ca_config_map: str = ""
+    copied_labels: frozenset[str] = frozenset()
 
 
 def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSettings) -> Body:
@@ -74,7 +76,7 @@ def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
         "metadata": {
             "name": names.child_job_name(job.key.name, job.uid, attempt),
             "namespace": job.key.namespace,
-            "labels": make_labels(job) | make_queue_labels(job),
+            "labels": copy_labels(job, settings.copied_labels) | make_labels(job) | make_queue_labels(job),
             "annotations": {names.ANNOTATION_ATTEMPT: str(attempt)},
             "ownerReferences": [make_owner_reference(job)],
         },
@@ -90,7 +92,7 @@ def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
             "activeDeadlineSeconds": deadline,
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
             "template": {
-                "metadata": make_pod_metadata(job, settings.pod),
+                "metadata": make_pod_metadata(job, settings),
                 "spec": make_pod_spec(job, attempt, settings),
             },
         },
@@ -102,13 +104,20 @@ def make_labels(job: ImageJob) -> dict[str, str]:
     return {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: job.key.name}
 
 
-def make_pod_metadata(job: ImageJob, defaults: PodDefaults) -> Body:
+def copy_labels(job: ImageJob, copied: Collection[str]) -> dict[str, str]:
+    """Return the ImageJob's labels that its Job and pods have too, such as those that costs are sorted by."""
+    return {name: value for name, value in job.labels.items() if name in copied}
+
+
+def make_pod_metadata(job: ImageJob, settings: PodSettings) -> Body:
     """Return the metadata of the pods.
 
-    Our own labels, by which we find them, win over those of the settings.
+    Our own labels, by which we find them, win over those of the settings, and these over the ImageJob's.
     """
+    defaults = settings.pod
     annotations = {"annotations": dict(defaults.annotations)} if defaults.annotations else {}
-    return {"labels": {**defaults.labels, **make_labels(job)}} | annotations
+    copied = copy_labels(job, settings.copied_labels)
+    return {"labels": {**copied, **defaults.labels, **make_labels(job)}} | annotations
 
 
 def make_queue_labels(job: ImageJob) -> dict[str, str]:
@@ -160,7 +169,11 @@ def make_pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_make_container(job, attempt, settings)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}, *_make_ca_volumes(settings)],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}},
+            *_make_ca_volumes(settings),
+            *settings.pod.volumes,
+        ],
     } | optional
 
 
@@ -181,7 +194,7 @@ def _make_container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         "image": settings.image,
         "args": ["shard"],
         "env": _make_variables(job, attempt, size, settings.pod),
-        "envFrom": sources,
+        "envFrom": [*sources, *settings.pod.env_from],
         "resources": dict(size.resources),
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -195,6 +208,7 @@ def _make_container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
                 {"name": each["name"], "mountPath": CA_FOLDER, "readOnly": True}
                 for each in _make_ca_volumes(settings)
             ),
+            *settings.pod.volume_mounts,
         ],
     } | pull
 
