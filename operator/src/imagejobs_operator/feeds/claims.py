@@ -14,6 +14,8 @@ from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 log = logging.getLogger(__name__)
 
 NAME = "claims.imagejobs.dev"
+UNGUARDED_SECONDS = 3.0
+"""Between two looks while there is no guard: Helm installs the policy after the operator."""
 _PATH = "/apis/admissionregistration.k8s.io/v1"
 _POLICY = f"{_PATH}/validatingadmissionpolicies/{NAME}"
 _BINDING = f"{_PATH}/validatingadmissionpolicybindings/{NAME}"
@@ -64,4 +66,4 @@ async def follow_guard(
                 )
                 told = guarded
                 believe(guarded)
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds if told else min(seconds, UNGUARDED_SECONDS))
