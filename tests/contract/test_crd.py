@@ -79,7 +79,7 @@ def test_group_version_and_names_are_pythons():
 
 
 def test_the_name_of_a_job_has_pythons_bounds():
-    (rule,) = ROOT["x-kubernetes-validations"]
+    rule, *_ = ROOT["x-kubernetes-validations"]
     name = "self.metadata.name"
     bounds = f"size({name}) <= {names.MAX_NAME_LENGTH} && {name}.matches('^{names.NAME_PATTERN}$')"
     assert rule["rule"] == bounds

@@ -211,7 +211,7 @@ def released(tmp_path_factory):
     """Unpack the last released chart."""
     chart = releases.old_chart(LAST_RELEASED, tmp_path_factory.mktemp("released"))
     if chart is None:
-        missing("the history of this repository")
+        pytest.skip("this clone has no history: the last released chart is in it")
     return chart
 
 

@@ -118,10 +118,11 @@ def sizes(schemas: str) -> dict[str, tuple[int, int]]:
         for pair in pairs({"": schema})
         if isinstance(pair[1], dict)
     ]
-    either = {name: schema["anyOf"] for name, schema in fields if len(schema.get("anyOf", ())) == 2}
+    # A rule between fields is under the field's name too.
+    either = [(name, schema["anyOf"]) for name, schema in fields if len(schema.get("anyOf", ())) == 2]
     return {
         name: (plain["minimum"], plain["maximum"])
-        for name, (plain, text) in either.items()
+        for name, (plain, text) in either
         if text.get("format") == "byte-size"
     }
 

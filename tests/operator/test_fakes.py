@@ -273,7 +273,17 @@ def test_a_task_that_is_on_the_queue_is_not_sent_twice(with_pool: Play) -> None:
         for index in (0, 1):
             assert await pool.worker.ack(await pool.worker.lease(), outcome(index))
         assert await pool.worker.lease() is None
+
+    with_pool(story)
+
+
+def test_a_task_whose_outcome_is_known_is_sent_only_for_another_attempt(with_pool: Play) -> None:
+    async def story(pool: Pool) -> None:
         await pool.queue.send(tasks(0))
+        assert await pool.worker.ack(await pool.worker.lease(), outcome(0))
+        await pool.queue.send(tasks(0))
+        assert await pool.queue.waiting("u1") == set()
+        await pool.queue.send(pool_tasks.make_tasks(JOB, [0], 2, 2e9, Origin.of(JOB)))
         assert await pool.queue.waiting("u1") == {0}
 
     with_pool(story)

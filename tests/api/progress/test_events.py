@@ -296,7 +296,8 @@ def test_without_redis_the_store_is_looked_at(alone, service, trouble):
     with following(client, identifier) as stream:
         assert data(stream.event())["state"] == "Pending"
         if trouble == "flushed":
-            redis.Redis(port=valkey.ports["redis"]).flushall()
+            with redis.Redis(port=valkey.ports["redis"]) as away:
+                away.flushall()
         else:
             valkey.process.kill()
         worker.silent = True

@@ -62,7 +62,8 @@ def specs(draw) -> Spec:
         execution=draw(st.sampled_from(Execution)), attempts=draw(st.integers(1, limits.MAX_ATTEMPTS)),
         suspend=draw(st.booleans()), cancel=draw(st.booleans()), queue_name=draw(DNS_LABELS),
         priority_class_name=draw(DNS_LABELS), profile=draw(st.sampled_from(Profile)),
-        callback_url=draw(st.none() | st.just("https://example.org/hook")), **numbers,
+        callback_url=draw(st.none() | st.just("https://example.org/hook")),
+        retry_codes=draw(st.sampled_from([(), ("source_error", "storage_error")])), **numbers,
     )  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def test_every_field_of_a_spec_is_written_when_it_is_no_default():
         items=(Item(key="a"),), output=Output("p"), execution=Execution.JOB, parallelism=2, items_per_pod=3,
         attempts=4, retry_failed=1, max_failed_items=0, suspend=True, cancel=True, active_deadline_seconds=5,
         ttl_seconds_after_finished=6, queue_name="q", priority_class_name="c", profile=Profile.LARGE,
-        callback_url="https://example.org/", repeat_callback=1,
+        callback_url="https://example.org/", repeat_callback=1, retry_codes=("source_error",),
     )  # fmt: skip
     assert {*spec_body(full), "manifest"} == set(SPEC_FIELDS)
 
@@ -222,6 +223,7 @@ MUTABLE = {
     "suspend": True,
     "cancel": True,
     "retry_failed": 1,
+    "retry_codes": ("source_timeout",),
     "ttl_seconds_after_finished": 5,
     "repeat_callback": 1,
 }

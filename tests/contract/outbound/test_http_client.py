@@ -44,11 +44,13 @@ def test_a_request_says_where_it_goes_and_that_it_is_the_only_one() -> None:
     async def scenario() -> Sequence[bytes]:
         sent = Sent()
         exchange = Exchange((asyncio.StreamReader(), sent))  # type: ignore[arg-type]
-        exchange.send("POST", read_url("https://a.example:8443/b?c"), {"Content-Length": "2"}, b"{}")
+        exchange.send(
+            "POST", read_url("https://a.example:8443/b?c"), {"User-Agent": "me", "Content-Length": "2"}, b"{}"
+        )
         return sent.data.split(b"\r\n")
 
     assert asyncio.run(scenario()) == [
-        b"POST /b?c HTTP/1.1", b"Host: a.example:8443", b"User-Agent: imagejobs", b"Content-Length: 2",
+        b"POST /b?c HTTP/1.1", b"Host: a.example:8443", b"User-Agent: me", b"Content-Length: 2",
         b"Connection: close", b"", b"{}",
     ]  # fmt: skip
 

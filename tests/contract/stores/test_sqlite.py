@@ -25,7 +25,7 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.stores import sqlite, sqlite_feed, sqlite_schema, sqlite_writes
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_contract.stores.sqlite_schema import transaction
-from support.clock.waiting import until
+from support.clock.waiting import SECONDS, until
 from support.cluster.store_feed import told_keys
 
 WRITER = r"""
@@ -58,7 +58,7 @@ def play(path: Path, scenario: Callable[[SqliteStore], Awaitable[None]]) -> None
     async def played() -> None:
         store = SqliteStore(path)
         try:
-            await asyncio.wait_for(scenario(store), 30)
+            await asyncio.wait_for(scenario(store), 4 * SECONDS)
         finally:
             await store.close()
 
@@ -173,14 +173,14 @@ def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(pat
             own, before = await store.create(new(f"own-{n}")), len(questions)
             await until(lambda before=before: len(questions) > before + 1)
             await other.delete(own.key)
-            assert (await asyncio.wait_for(heard, 30)).name == f"own-{n}"
+            assert (await asyncio.wait_for(heard, SECONDS)).name == f"own-{n}"
             theirs = await other.create(new(f"other-{n}"))
-            assert (await asyncio.wait_for(anext(feed), 30)).name == f"other-{n}"
+            assert (await asyncio.wait_for(anext(feed), SECONDS)).name == f"other-{n}"
             await other.delete(theirs.key)
-            assert (await asyncio.wait_for(anext(feed), 30)).name == f"other-{n}"
+            assert (await asyncio.wait_for(anext(feed), SECONDS)).name == f"other-{n}"
         await store.create(new("last"))
         await other.create(new("after"))
-        assert (await asyncio.wait_for(anext(feed), 30)).name == "after"
+        assert (await asyncio.wait_for(anext(feed), SECONDS)).name == "after"
         await feed.aclose()
         for each in (store, other):
             await each.close()
@@ -205,7 +205,7 @@ def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path
         writing.cancel()
         lock.execute("ROLLBACK")
         lock.close()
-        assert (await asyncio.wait_for(anext(feed), 30)).name == "cancelled"
+        assert (await asyncio.wait_for(anext(feed), SECONDS)).name == "cancelled"
         await feed.aclose()
         await store.close()
 

@@ -1,6 +1,7 @@
 import pytest
 
-from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff, unread_format
+from imagejobs_contract.codes import Code
+from imagejobs_contract.wire.sniff import HEAD_BYTES, explain_refusal, sniff
 
 FTYP = b"\x00\x00\x00\x20ftyp"
 
@@ -62,7 +63,9 @@ def test_only_the_start_counts(magic):
 )  # fmt: skip
 def test_a_format_that_is_known_and_not_read_is_named(head, name):
     assert sniff(head) is None
-    assert (unread_format(head) or "").startswith(name)
+    code, message = explain_refusal(head)
+    assert code is Code.UNSUPPORTED_FORMAT
+    assert message.startswith(f"The file is {name}")
 
 
 @pytest.mark.parametrize(
@@ -71,4 +74,4 @@ def test_a_format_that_is_known_and_not_read_is_named(head, name):
     ids=repr,
 )
 def test_what_is_no_picture_at_all_is_not_called_one(head):
-    assert unread_format(head) is None
+    assert explain_refusal(head)[0] is Code.NOT_AN_IMAGE

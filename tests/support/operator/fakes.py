@@ -218,7 +218,10 @@ class Queue:
     async def send(self, tasks: Sequence[Task]) -> None:
         self.faults.before("redis", "send")
         for task in tasks:
-            if not any(each.uid == task.uid and each.index == task.index for each in self.tasks.values()):
+            known = self.board.items.get(task.uid, {}).get(task.index)
+            has_ended = known is not None and known.attempt >= task.attempt
+            waits = any(each.uid == task.uid and each.index == task.index for each in self.tasks.values())
+            if not waits and not has_ended:
                 self.count += 1
                 self.tasks[self.count] = Task.from_json(task.to_json())
         self.faults.after()
