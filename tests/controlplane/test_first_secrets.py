@@ -10,7 +10,15 @@ import pytest
 from conftest import missing
 from support.cluster import chart_render
 from support.cluster.chart_render import CHART, case, environment, of_kind, one, render
+from support.cluster.control_plane import running_for_tests
 from support.cluster.releases import helm
+
+
+@pytest.fixture(scope="module")
+def controlplane(tmp_path_factory):
+    """Start a control plane of its own: definition and policies of a chart are the whole cluster's."""
+    with running_for_tests(tmp_path_factory.mktemp("controlplane")) as plane:
+        yield plane
 
 
 @pytest.fixture(autouse=True)

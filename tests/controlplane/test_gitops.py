@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -10,8 +11,16 @@ from conftest import missing
 from support.cluster import chart_render, releases
 from support.cluster.chart_render import CHART, case, render
 from support.cluster.client import ControlPlane
+from support.cluster.control_plane import running_for_tests
 
 MANIFESTS = CHART.parents[1] / "manifests"
+
+
+@pytest.fixture(scope="module")
+def controlplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """Start a control plane of its own: definition and policies of a chart are the whole cluster's."""
+    with running_for_tests(tmp_path_factory.mktemp("controlplane")) as plane:
+        yield plane
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import yaml
 from conftest import missing
 from support.cluster import chart_render, releases
 from support.cluster.chart_render import CHART, case, render
+from support.cluster.control_plane import running_for_tests
 from support.cluster.releases import helm
 
 LAST_RELEASED = "f0c9da7"
@@ -86,6 +87,13 @@ def changed(values, path):
 VALUES = sorted(leaves(SCHEMA))
 OF_RELEASE = [path for path in VALUES if not path.startswith("dev.")]
 OF_TRY_OUT = [path for path in VALUES if path.startswith("dev.") and path != "dev.enabled"]
+
+
+@pytest.fixture(scope="module")
+def controlplane(tmp_path_factory):
+    """Start a control plane of its own: definition and policies of a chart are the whole cluster's."""
+    with running_for_tests(tmp_path_factory.mktemp("controlplane")) as plane:
+        yield plane
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,6 +4,7 @@ Pods stay Pending until a test plays the kubelet. Everything listens on loopback
 run, however that ends.
 """
 
+import os
 import secrets
 import socket
 import subprocess
@@ -11,6 +12,8 @@ import urllib.error
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+import pytest
 
 from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from support.clock import shifted_clock
@@ -46,6 +49,19 @@ def find_programs(environ: Mapping[str, str]) -> Path:
     if absent := [program for program in PROGRAMS if not (folder / program).is_file()]:
         raise ProgramsMissing(f"{folder} lacks {', '.join(absent)}")
     return folder
+
+
+@contextmanager
+def running_for_tests(folder: Path) -> Iterator[ControlPlane]:
+    """Run a control plane; without its programs the test is skipped, or fails in CI."""
+    try:
+        programs = find_programs(os.environ)
+    except ProgramsMissing as ex:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(f"no control plane: {ex}")
+    with running(programs, folder) as plane:
+        yield plane
 
 
 def _compiled() -> str:
