@@ -82,6 +82,8 @@ def requests(proxy: Proxy) -> Counter[str]:
     """Return how often each kind of request was made that is no list, no watch and no discovery."""
     kinds: Counter[str] = Counter()
     for method, path in proxy.sent_on:
+        if method == "GET" and "/namespaces/" not in path:
+            continue
         name = path.rpartition("/namespaces/")[2].split("/")[1:]
         if method != "GET" or len(name) > 1:
             kinds[f"{method} {name[0] if name else path}{' status' if name[2:] else ''}"] += 1

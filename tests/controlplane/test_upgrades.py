@@ -214,6 +214,23 @@ def test_replicas_stay_when_a_scaler_comes_and_while_it_scales(controlplane, ins
     assert replicas() == [9, 5]
 
 
+@pytest.mark.parametrize(("name", "release"), [("minimal", "imagejobs"), ("everything", "shop-images")])
+def test_the_server_takes_what_every_pod_of_a_job_gets(name, release, controlplane):
+    """No pod of a Job is in a release; the operator makes them later."""
+    operator = chart_render.one(render(*case(name)), "Deployment", f"{release}-operator")
+    container = operator["spec"]["template"]["spec"]["containers"][0]
+    (shape,) = (json.loads(each["value"]) for each in container["env"] if each["name"] == "WORKER_POD")
+    taken = ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints")
+    spec = {field: shape[field] for field in taken if field in shape}
+    pod = {
+        "metadata": {"name": "a", "labels": {**shape["labels"], "imagejobs.dev/imagejob": "a"}},
+        "spec": spec | {"containers": [{"name": "a", "image": "a"}]},
+    }
+    path = f"/api/v1/namespaces/{controlplane.new_namespace()}/pods?dryRun=All"
+    status, answer = controlplane.request("POST", path, pod)
+    assert status == 201, answer["message"]
+
+
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """Unpack the last released chart."""

@@ -156,7 +156,7 @@ one ImageJob are spread over the nodes, if possible.
 {{- $own := include "imagejobs.selector" (list . "job") | fromYaml -}}
 {{- $_ := set $own "app.kubernetes.io/part-of" "imagejobs" -}}
 {{- $labels := merge $own (.Values.jobs.pod.labels | default dict) .Values.commonLabels -}}
-{{- $of := dict "matchExpressions" (list (dict "key" "imagejobs.dev/imagejob" "operator" "Exists")) -}}
+{{- $of := dict "matchLabels" (dict "app.kubernetes.io/component" "job") -}}
 {{- $spread := dict "maxSkew" 1 "topologyKey" "kubernetes.io/hostname" "whenUnsatisfiable" "ScheduleAnyway" -}}
 {{- $_ := set $spread "labelSelector" $of -}}
 {{- $_ := set $spread "matchLabelKeys" (list "imagejobs.dev/imagejob") -}}

@@ -95,7 +95,7 @@ class Proxy:
         context = ssl.create_default_context(cafile=str(self.plane.certificate))
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=context, limit=0)) as session:
             server = web.Server(lambda request: self.handle(session, request))
-            runner = web.ServerRunner(server)
+            runner = web.ServerRunner(server, shutdown_timeout=0.1)  # watches are open
             await runner.setup()
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
