@@ -106,6 +106,5 @@ def test_an_uninstall_leaves_the_definition_and_the_jobs(s3):
     e2e.wait_until_finished("stays")
     e2e.helm("uninstall", e2e.RELEASE, "--wait")
     assert e2e.read("imagejob", "stays")["status"]["state"] == "Succeeded"
-    assert "pods" not in e2e.kubectl(
-        "get", "pods", "--selector", f"app.kubernetes.io/instance={e2e.RELEASE}", "--output", "name"
-    )
+    of_release = f"app.kubernetes.io/instance={e2e.RELEASE},app.kubernetes.io/component!=job"
+    assert e2e.kubectl("get", "pods", "--selector", of_release, "--output", "name") == ""

@@ -8,7 +8,16 @@ from support.cluster import kind_cluster as e2e
 
 NAMESPACE = f"{e2e.NAMESPACE}-other"
 SETTINGS = "s3.bucket=pictures,crds.install=false,image.tag=e2e"
-FOREIGN = "pool.keda.enabled=false,metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false"
+FOREIGN = (
+    "pool.keda.enabled=false,metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,"
+    "api.httpRoute.enabled=false"
+)
+PRIORITY = {
+    "apiVersion": "scheduling.k8s.io/v1",
+    "kind": "PriorityClass",
+    "metadata": {"name": "high"},
+    "value": 1,
+}
 SMALL = "api.replicas=1,pool.replicas=1,pool.resources.requests.cpu=50m"
 
 
@@ -66,10 +75,8 @@ def test_an_s3_that_does_not_answer_is_named_by_describe(release, namespace):
 
 @pytest.mark.parametrize("case", ["minimal", "dev", "everything"])
 def test_the_api_server_takes_what_the_chart_makes(release, namespace, case):
-    """Kinds of KEDA and the Prometheus operator are not there: their switches are off.
-
-    Priority and runtime classes only matter to pods.
-    """
+    """Kinds of KEDA, the Prometheus operator and the Gateway API are not there: their switches are off."""
+    e2e.apply(PRIORITY)  # helm test's pod has it
     changes = (
         "--values",
         str(e2e.CHART / "ci" / f"{case}-values.yaml"),
