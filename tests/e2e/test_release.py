@@ -107,4 +107,5 @@ def test_an_uninstall_leaves_the_definition_and_the_jobs(s3):
     e2e.helm("uninstall", e2e.RELEASE, "--wait")
     assert e2e.read("imagejob", "stays")["status"]["state"] == "Succeeded"
     of_release = f"app.kubernetes.io/instance={e2e.RELEASE},app.kubernetes.io/component!=job"
-    assert e2e.kubectl("get", "pods", "--selector", of_release, "--output", "name") == ""
+    find = ("get", "pods", "--selector", of_release, "--output", "name")
+    e2e.until("the release's pods are gone", lambda: e2e.kubectl(*find) == "", 120)

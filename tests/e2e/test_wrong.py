@@ -12,12 +12,15 @@ FOREIGN = (
     "pool.keda.enabled=false,metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,"
     "api.httpRoute.enabled=false"
 )
-PRIORITY = {
-    "apiVersion": "scheduling.k8s.io/v1",
-    "kind": "PriorityClass",
-    "metadata": {"name": "high"},
-    "value": 1,
-}
+CLASSES = (
+    {"apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": {"name": "high"}, "value": 1},
+    {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": "gvisor"},
+        "handler": "runsc",
+    },
+)
 SMALL = "api.replicas=1,pool.replicas=1,pool.resources.requests.cpu=50m"
 
 
@@ -76,7 +79,7 @@ def test_an_s3_that_does_not_answer_is_named_by_describe(release, namespace):
 @pytest.mark.parametrize("case", ["minimal", "dev", "everything"])
 def test_the_api_server_takes_what_the_chart_makes(release, namespace, case):
     """Kinds of KEDA, the Prometheus operator and the Gateway API are not there: their switches are off."""
-    e2e.apply(PRIORITY)  # helm test's pod has it
+    e2e.apply(*CLASSES)  # the pod of `helm test` has them
     changes = (
         "--values",
         str(e2e.CHART / "ci" / f"{case}-values.yaml"),
