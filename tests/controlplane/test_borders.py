@@ -234,7 +234,7 @@ def test_the_operator_refuses_and_touches_nothing_of_bobs(
         assert tenant.apply(labelled(body, finalizers=["imagejobs.dev/outputs"])) == ""
     for what, (body, _) in REFUSED_BY_THE_OPERATOR.items():
         name = body["metadata"]["name"]
-        eventually(lambda name=name: "status" in cluster.get(name))
+        eventually(lambda name=name: "conditions" in cluster.get(name)["status"])
         accepted = {each["type"]: each for each in cluster.get(name)["status"]["conditions"]}["Accepted"]
         assert (accepted["status"], accepted["reason"]) == ("False", "NotGranted"), what
         said[what] = accepted["message"].partition(": ")[0]
@@ -250,7 +250,7 @@ def test_a_refusal_is_the_same_whether_there_is_such_a_file_or_not(tenants: tupl
     tenant, said = tenants[0], []
     for name, key in (("there", BOBS_UPLOAD), ("not-there", f"{BOBS_UPLOAD}.none")):
         assert tenant.apply(imagejob(name, manifest={"key": key, "count": 3})) == ""
-        eventually(lambda name=name: "status" in tenant.cluster.get(name))
+        eventually(lambda name=name: "conditions" in tenant.cluster.get(name)["status"])
         said.append([each["message"] for each in tenant.cluster.get(name)["status"]["conditions"]])
     assert said[0] == said[1]
 
@@ -297,7 +297,7 @@ def test_jobs_of_one_name_in_two_namespaces_keep_their_own_results(
     kept = first.cluster.get("nightly")["status"]["outcomes"][0]["outputs"][0]["key"]
     body = imagejob("nightly", items=[{"url": "http://192.0.2.1/a.jpg"}], output={"deletionPolicy": "Delete"})
     assert second.apply(labelled(body, finalizers=["imagejobs.dev/outputs"])) == ""
-    eventually(lambda: "status" in second.cluster.get("nightly"))
+    eventually(lambda: "conditions" in second.cluster.get("nightly")["status"])
     uid = second.cluster.get("nightly")["metadata"]["uid"]
     gone = f"{default_prefix(second.cluster.namespace, 'nightly', uid)}/a.jpg"
     asyncio.run(S3Objects(s3).put(gone, b"x", content_type="image/jpeg", metadata={"uid": uid}))
