@@ -20,7 +20,9 @@ from support.api import loop_turns
 from support.api.process import environ
 
 MAX_TURN_SECONDS = 0.05
-"""Of processor time, in which the loop serves nobody else."""
+"""Of processor time, in which the loop serves nobody else, on a machine whose `loop_turns.slowness` is 1."""
+TRIES = 3
+"""A neighbour on the same core makes a turn longer, never shorter."""
 BODY_BYTES = Limits().max_job_body_bytes
 FORM_BYTES = 2**20 - 1000
 """Of a body that names URLs."""
@@ -119,22 +121,36 @@ def longest_turn(settings: Settings, path: str, content: bytes, kind: str, **hea
     return asyncio.run(post())
 
 
+def assert_turns_are_short(settings: Settings, path: str, content: bytes, kind: str, key: str = "") -> None:
+    """Fail if each of some requests holds the loop for too long, as this machine's speed goes.
+
+    Args:
+        key: Begins the Idempotency-Key of each; "" for none.
+    """
+    found = []
+    for number in range(TRIES):
+        headers = {"Idempotency-Key": f"{key}-{number}"} if key else {}
+        found.append(longest_turn(settings, path, content, kind, **headers) / loop_turns.slowness())
+        if found[-1] < MAX_TURN_SECONDS:
+            return
+    pytest.fail(f"held the loop for {found} s")
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_job_holds_the_loop(settings, shape):
     assert len(SHAPES[shape]) <= BODY_BYTES
-    assert longest_turn(settings, "/api/jobs", SHAPES[shape], JSON) < MAX_TURN_SECONDS
+    assert_turns_are_short(settings, "/api/jobs", SHAPES[shape], JSON)
 
 
 @pytest.mark.parametrize("shape", ["items of an ordinary length", "500 long equal names"])
 def test_no_repeatable_job_holds_the_loop(settings, shape):
-    key = {"Idempotency-Key": shape.replace(" ", "-")}
-    assert longest_turn(settings, "/api/jobs", SHAPES[shape], JSON, **key) < MAX_TURN_SECONDS
+    assert_turns_are_short(settings, "/api/jobs", SHAPES[shape], JSON, shape.replace(" ", "-"))
 
 
 @pytest.mark.parametrize("shape", URL_SHAPES)
 def test_no_list_of_urls_holds_the_loop(settings, shape):
     kind, content = URL_SHAPES[shape]
-    assert longest_turn(settings, "/api/upload-from-url", content, kind) < MAX_TURN_SECONDS
+    assert_turns_are_short(settings, "/api/upload-from-url", content, kind)
 
 
 def count_calls(monkeypatch, owner: object, name: str) -> list[None]:
