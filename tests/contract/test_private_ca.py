@@ -101,7 +101,7 @@ def test_every_client_of_s3_trusts_the_private_ca(tls_s3):
         await objects.put("a/b", b"data", content_type="image/png")
         assert [each.key async for page in objects.list("a/") for each in page] == ["a/b"]
         await parts.abort("a/c", await parts.begin("a/c", "image/png"))
-        parts._client().close()
+        parts.close()
 
     asyncio.run(story())
 

@@ -187,9 +187,17 @@ def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_s
     assert asyncio.run(S3Objects(s3_settings).get("uploads/à b+c#1.jpg", 10))[0] == b"picture"
 
 
+@pytest.fixture
+def uploads(s3_settings):
+    """Uploads in parts to that bucket."""
+    uploads = BotoPartUploads(s3_settings)
+    yield uploads
+    uploads.close()
+
+
 @pytest.mark.usefixtures("refusing_s3")
-def test_parts_are_put_by_links_and_put_together(signed, s3_settings):
-    uploads, part, key = BotoPartUploads(s3_settings), b"x" * MIN_PART_BYTES, "uploads/à b.jpg"
+def test_parts_are_put_by_links_and_put_together(signed, s3_settings, uploads):
+    part, key = b"x" * MIN_PART_BYTES, "uploads/à b.jpg"
     upload = asyncio.run(uploads.begin(key, "image/jpeg"))
     links = [
         signed(s3_settings).part_link(key, upload, n, seconds=60, size=size)
@@ -206,8 +214,7 @@ def test_parts_are_put_by_links_and_put_together(signed, s3_settings):
         asyncio.run(uploads.complete(key, upload, 2))
 
 
-def test_an_upload_that_was_aborted_is_gone(s3_settings):
-    uploads = BotoPartUploads(s3_settings)
+def test_an_upload_that_was_aborted_is_gone(uploads):
     upload = asyncio.run(uploads.begin("uploads/a.jpg", "image/jpeg"))
     for _ in range(2):
         asyncio.run(uploads.abort("uploads/a.jpg", upload))

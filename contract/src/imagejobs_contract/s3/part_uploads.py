@@ -35,6 +35,11 @@ class BotoPartUploads:
         self._bucket = settings.bucket
         self._client = cache(lambda: boto.open_client(settings, settings.endpoint, **_OPTIONS))
 
+    def close(self) -> None:
+        """Close its connections, if it has made any."""
+        if self._client.cache_info().currsize:
+            self._client().close()
+
     async def begin(self, key: S3Key, content_type: str) -> UploadId:
         """Return the id of a new upload."""
         answer = await self._call("create_multipart_upload", Key=key, ContentType=content_type)
