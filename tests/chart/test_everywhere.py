@@ -100,8 +100,8 @@ def test_pods_of_jobs_take_volumes_and_hosts_as_the_operator_reads_them():
     reader = Reader({"WORKER_POD": text})
     found = pod_profiles.read_pod_defaults(reader)
     assert reader.faults == []
-    assert found.volumes == ({"name": "ca", "configMap": {"name": "imagejobs-ca"}},)
-    assert found.volume_mounts == ({"name": "ca", "mountPath": "/etc/ca", "readOnly": True},)
+    assert found.volumes == ({"name": "more", "configMap": {"name": "imagejobs-ca"}},)
+    assert found.volume_mounts == ({"name": "more", "mountPath": "/etc/ca", "readOnly": True},)
     assert found.env_from == ({"configMapRef": {"name": "proxies", "optional": True}},)
     assert found.scheduling["hostAliases"] == [{"ip": "10.1.2.3", "hostnames": ["s3.example.com"]}]
 
