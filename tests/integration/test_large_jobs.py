@@ -116,7 +116,7 @@ def test_a_large_job_that_is_deleted_stops_its_processes_and_leaves_no_working_f
     eventually(lambda: client.progress(job)["done"] > 0, 60)
     assert httpx2.delete(f"{stack.url}/api/jobs/{job}").status_code == 204
     eventually(lambda: not shards(stack), 60)
-    assert working_files(stack) == before
+    eventually(lambda: working_files(stack) == before, 60, seen=lambda: working_files(stack))
 
 
 def test_a_large_job_that_is_cancelled_stops_its_processes(stack, client):

@@ -99,7 +99,6 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
     tasks = [asyncio.create_task(keeper.run(), name=keeper.program.name) for keeper in keepers]
     started = asyncio.create_task(_all_ready(plan, keepers))
     end = asyncio.create_task(stopped.wait())
-    closing = asyncio.create_task(seaweed.keep_closed(plan.data.seaweed))
     try:
         await _wait_for(started, end, tasks)
         if not stopped.is_set():
@@ -109,7 +108,7 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
         say("stopping.")
     finally:
         plan.data.endpoint.unlink(missing_ok=True)
-        await _cancel([*tasks, started, end, closing])
+        await _cancel([*tasks, started, end])
         await stop_in_order(groups)
 
 

@@ -11,7 +11,6 @@ the run.
 """
 
 import asyncio
-import contextlib
 import http.client
 import json
 import os
@@ -47,8 +46,6 @@ SQLITE_PRAGMAS = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=bu
 SETUP_SECONDS = 60.0
 """Limit of each step of `set_up`, counted from the start of the program; 2 s on a quiet machine."""
 REQUEST_SECONDS = 5.0
-CLOSE_SECONDS = 2.0
-"""Time between two looks at the modes of its files."""
 NO_ORIGIN = "https://none.invalid"
 """An origin that no page has (RFC 6761 reserves the name)."""
 
@@ -188,23 +185,6 @@ async def set_up(ports: SeaweedPorts, secrets: RunSecrets, bucket: str) -> None:
         await _repeat_until(
             tls, ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,)
         )
-
-
-async def keep_closed(folder: Path) -> None:
-    """Take the rights of other users from what SeaweedFS writes with a mode of its own, again and again.
-
-    These are its notes on each volume (`.vif`), which hold no picture.
-    """
-    while True:
-        await asyncio.to_thread(_close_notes, folder)
-        await asyncio.sleep(CLOSE_SECONDS)
-
-
-def _close_notes(folder: Path) -> None:
-    for each in folder.glob("*.vif"):
-        with contextlib.suppress(OSError):
-            if each.stat().st_mode & 0o077:
-                each.chmod(0o600)
 
 
 async def _repeat_until(
