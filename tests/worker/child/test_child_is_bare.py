@@ -40,6 +40,10 @@ def child():
         loop.close()
 
 
+def descriptors_of(process):
+    return {each.name: str(each.readlink()) for each in (process / "fd").iterdir() if each.is_symlink()}
+
+
 def zygote(child):
     return Path("/proc") / (child / "stat").read_text().rsplit(")", 1)[1].split()[1]
 
@@ -56,10 +60,14 @@ def test_its_memory_does_not_hold_the_secret(child):
     assert SECRET.encode() not in memory_of(child)
 
 
-def test_it_holds_one_socket_and_the_null_device(child):
-    held = {each.name: str(each.readlink()) for each in (child / "fd").iterdir()}
+def test_it_holds_one_socket_the_null_device_and_a_pipe_of_its_own(child):
+    held = descriptors_of(child)
     assert held.pop("0").startswith("socket:")
-    assert held == {"1": "/dev/null", "2": "/dev/null"}
+    assert held.pop("1") == "/dev/null"
+    pipe = held["2"]
+    assert held == {"2": pipe, "3": pipe}
+    assert pipe.startswith("pipe:")
+    assert pipe not in descriptors_of(Path("/proc/self")).values()
 
 
 def test_it_has_one_thread_and_its_limits(child):

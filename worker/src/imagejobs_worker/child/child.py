@@ -15,6 +15,7 @@ from imagejobs_worker.child import cage, protocol
 from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxConfig
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Rendering
+from imagejobs_worker.imaging.soundness import tiff_pixels
 
 Render = Callable[[bytes, Sequence[Variant], Limits, Deadline], Rendering]
 
@@ -59,13 +60,14 @@ def _announce(peer: socket.socket, listener: int | None) -> None:
 
 
 def _close_others(descriptor: int) -> None:
-    """Keep the socket as 0, and make 1 and 2 the null device, which the zygote has as 1.
+    """Keep the socket as 0, the null device as 1, and make 2 a pipe to the child itself.
 
     libtiff and other libraries write text there that comes from files.
     """
     os.dup2(descriptor, SOCKET)
     os.dup2(1, 2)
     os.closerange(3, _MAX_DESCRIPTORS)
+    tiff_pixels.listen()
 
 
 def _say_nothing(_error: object) -> None:

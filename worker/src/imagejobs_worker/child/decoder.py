@@ -26,7 +26,7 @@ from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import max_answer_bytes, verify
 from imagejobs_worker.imaging.file_check import check_file
 from imagejobs_worker.imaging.picture import Rendering
-from imagejobs_worker.imaging.soundness import strict_jpeg
+from imagejobs_worker.imaging.soundness import strict_jpeg, tiff_pixels
 from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
@@ -168,7 +168,9 @@ class Decoder:
             self._large_pngs += 1
             if self._large_pngs >= codecs.LARGE_PNG_FILES:
                 needed |= {codecs.LARGE_PNGS}
-        elif form == "jpeg" and strict_jpeg.is_wanted(source):
+        elif (form == "jpeg" and strict_jpeg.is_wanted(source)) or (
+            form == "tiff" and tiff_pixels.has_jpeg(source)
+        ):
             needed |= {codecs.STRICT_JPEGS}
         return needed - self._unavailable
 

@@ -7,7 +7,7 @@ import resource
 import sys
 
 _DESCRIPTORS = 3
-"""The socket and twice the null device are open; no more can be opened."""
+"""The socket, the null device and a pipe to itself are open; no more can be opened."""
 
 
 def limit_process(memory_bytes: int, cpu_seconds: int, *, threads: bool = False) -> None:

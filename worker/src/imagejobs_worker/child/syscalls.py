@@ -83,7 +83,7 @@ THREAD, SYSVSEM, SETTLS, ...).
 
 
 _UNCONDITIONAL = (
-    # Input and output: only the socket and the null device are open, and no more can be opened.
+    # Input and output: only the socket, the null device and a pipe of its own are open; no more can be.
     "read", "write", "writev", "recvfrom",
     # Memory and scheduling.
     "brk", "munmap", "mremap", "madvise", "futex", "sched_yield",

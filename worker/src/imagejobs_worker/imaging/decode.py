@@ -26,7 +26,7 @@ from imagejobs_worker.imaging.colours import few
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
-from imagejobs_worker.imaging.soundness import heif_extents, jpeg_scans, png_checksums
+from imagejobs_worker.imaging.soundness import heif_extents, jpeg_scans, png_checksums, tiff_pixels
 from imagejobs_worker.imaging.soundness.odd_metadata import without_odd_metadata
 from imagejobs_worker.imaging.source import Opened
 
@@ -99,7 +99,7 @@ def _open(source: bytes, form: str) -> ImageFile.ImageFile:
 
 
 def decode_first_frame(
-    image: ImageFile.ImageFile, min_size: Size, file_bytes: int = 0, limits: Limits | None = None
+    image: ImageFile.ImageFile, min_size: Size, source: bytes = b"", limits: Limits | None = None
 ) -> tuple[Image.Image, Box]:
     """Decode the first frame and return it with the box that it fills.
 
@@ -107,7 +107,7 @@ def decode_first_frame(
         image: Opened. A JPEG is decoded at the smallest of its four scales that is at least `min_size`. The
             box may then end inside the last pixels, because such a scale rounds the sides up.
         min_size: Width and height, as stored, that the whole picture must have at least.
-        file_bytes: Length of the file.
+        source: The file, for damaged pixels that Pillow passes; empty: they are not looked for.
         limits: Of what is decoded; a JPEG's header may name more. None: checked already.
 
     Raises:
@@ -119,10 +119,11 @@ def decode_first_frame(
         if limits:
             bounds.check_size(image.size, limits, "would be decoded with")
         # The decoder gets the file whole rather than in slices of 64 kB: a large JPEG takes 2 % less time.
-        image.decodermaxblock = max(image.decodermaxblock, file_bytes)
-        if file_bytes:
+        image.decodermaxblock = max(image.decodermaxblock, len(source))
+        if source:
             jpeg_scans.watch(image)
-        image.load()
+        with tiff_pixels.check_load(image, source):
+            image.load()
         picture = tiff.correct_polarity(image, tiff.scale_greys(image) or normalise(image))
     if not drafted and picture.size != size:
         raise ImageFailed(f"says {size} and has {picture.size} pixels", code=Code.CORRUPT_IMAGE)

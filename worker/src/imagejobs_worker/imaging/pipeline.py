@@ -44,7 +44,7 @@ def _render(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: 
         _check_limits(source, shape, variant, limits)
     opened = source.opened
     image, box = decode.decode_first_frame(
-        opened.image, _min_decoded_size(source, shapes, variants), len(opened.file), limits
+        opened.image, _min_decoded_size(source, shapes, variants), opened.file, limits
     )
     decode_seconds = time.perf_counter() - begin
     deadline.check()

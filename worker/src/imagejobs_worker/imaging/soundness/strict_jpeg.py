@@ -35,6 +35,8 @@ _MAX_ZEROS_OF_A_SCAN = 8
 """Zeros with which the coded data of a sound scan may end; more of them behind it are padding."""
 _COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}
 """Pillow's modes of a JPEG, as simplejpeg names them."""
+_MODES = {1: "L", 3: "RGB", 4: "CMYK"}
+"""By the number of components."""
 
 _decode: Callable[..., Any] | None = None
 
@@ -80,6 +82,20 @@ def decode(source: bytes, mode: str, size: tuple[int, int]) -> Any:
     return _decode_bare(_decode, _Bare(source).file(), mode, size)
 
 
+def check(source: bytes) -> None:
+    """Decode a JPEG of any kind at an eighth, only to hear of damage; nothing without the decoder.
+
+    Raises:
+        DamagedJpeg: libjpeg warned of damaged pixels.
+    """
+    try:
+        bare = _Bare(source)
+    except (IndexError, struct.error):
+        return
+    if _decode is not None and bare.mode:
+        _decode_bare(_decode, bare.file(), bare.mode, (1, 1))
+
+
 def _decode_bare(
     decoder: Callable[..., Any], file: bytes, mode: str, size: tuple[int, int], is_cut: bool = False
 ) -> Any:
@@ -117,6 +133,7 @@ class _Bare:
 
     Attributes:
         frame: The marker of the frame header; 0 without one.
+        mode: L, RGB or CMYK, by the number of components; empty for another number.
         has_restarts: Whether the head names a restart interval.
     """
 
@@ -127,7 +144,7 @@ class _Bare:
             IndexError, struct.error: It has no scan.
         """
         self._source = source
-        self.frame, self.has_restarts = 0, False
+        self.frame, self.mode, self.has_restarts = 0, "", False
         self._head = [_SOI]
         self._scan_at = self._walk()
 
@@ -150,7 +167,7 @@ class _Bare:
             if marker == _START_OF_SCAN:
                 return at
             if marker in _FRAMES:
-                self.frame = marker
+                self.frame, self.mode = marker, _MODES.get(source[at + 9], "")
             self.has_restarts |= marker == _RESTART_INTERVAL and source[at + 4 : at + 6] != b"\0\0"
             if marker in _FRAMES | _TABLES or any(
                 marker == kind and source.startswith(name, at + 4) for kind, name in (_JFIF, _ADOBE)
