@@ -12,7 +12,7 @@ from typing import Any
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child import codecs
+from imagejobs_worker.child import needed_codecs
 from imagejobs_worker.child.decoder import Decoder
 
 PLAIN = "without_simd:render"
@@ -33,7 +33,7 @@ async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[s
     decoder = Decoder(Limits(), render=render)
     await decoder.start()
     # After these its children have all codecs that they will ever load.
-    for _ in range(codecs.LARGE_PNG_FILES):
+    for _ in range(needed_codecs.LARGE_PNG_FILES):
         picture = (await decoder.render(source, [variant])).pictures[0]
     child = decoder.child_pid or 0
     images, began, before = 0, time.perf_counter(), _seconds(child)

@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker
     from imagejobs_contract.errors import ImageFailed
     from imagejobs_contract.model.limits import Limits
     from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, Variant
-    from imagejobs_worker.child import codecs, preload, protocol
+    from imagejobs_worker.child import needed_codecs, preload, protocol
     from imagejobs_worker.child.protocol import InvalidMessage
     from imagejobs_worker.imaging.codecs import header
     from imagejobs_worker.imaging.deadline import Deadline
@@ -64,7 +64,7 @@ def try_input(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
-    for codec in (*codecs.FORMATS, codecs.LARGE_PNGS, codecs.STRICT_JPEGS):
+    for codec in (*needed_codecs.FORMATS, needed_codecs.LARGE_PNGS, needed_codecs.STRICT_JPEGS):
         preload.load(codec)
     atheris.Setup(sys.argv, try_input)
     atheris.Fuzz()

@@ -42,15 +42,20 @@ class ImageFailed(ImageJobsError):
 
     Attributes:
         wait_seconds: How long the source asks its clients to wait; 0 if it does not.
-        final: The same answer would come again, although the code has others that pass.
+        permanent: The same answer would come again, although the code has others that pass.
         cpu_micros: Processor time that was spent until then, in microseconds, as far as it is known.
     """
 
     def __init__(
-        self, message: str = "", *, code: Code | None = None, wait_seconds: float = 0.0, final: bool = False
+        self,
+        message: str = "",
+        *,
+        code: Code | None = None,
+        wait_seconds: float = 0.0,
+        permanent: bool = False,
     ) -> None:
         self.wait_seconds = wait_seconds
-        self.final = final
+        self.permanent = permanent
         self.cpu_micros = 0
         super().__init__(message, code=code)
 

@@ -66,24 +66,28 @@ def test_the_depth_is_asked_for_once_a_second():
 
 def test_bytes_in_flight_are_bounded_and_given_back():
     quotas = Quotas(LIMITS, Queue(0), none_open)
-    with quotas.receiving(60, ANYBODY), pytest.raises(Problem) as caught, quotas.receiving(41, ANYBODY):
+    with (
+        quotas.reserve_bytes(60, ANYBODY),
+        pytest.raises(Problem) as caught,
+        quotas.reserve_bytes(41, ANYBODY),
+    ):
         pass
     assert caught.value.code == Code.RATE_LIMITED
-    with quotas.receiving(100, ANYBODY):
+    with quotas.reserve_bytes(100, ANYBODY):
         pass
 
 
 def test_one_body_alone_is_always_let_in():
     quotas = Quotas(LIMITS, Queue(0), none_open)
-    with quotas.receiving(101, ANYBODY), pytest.raises(Problem), quotas.receiving(1, ANYBODY):
+    with quotas.reserve_bytes(101, ANYBODY), pytest.raises(Problem), quotas.reserve_bytes(1, ANYBODY):
         pass
 
 
 def test_bytes_are_given_back_when_the_upload_fails():
     quotas = Quotas(LIMITS, Queue(0), none_open)
-    with pytest.raises(RuntimeError), quotas.receiving(100, ANYBODY):
+    with pytest.raises(RuntimeError), quotas.reserve_bytes(100, ANYBODY):
         raise RuntimeError
-    with quotas.receiving(100, ANYBODY), pytest.raises(Problem), quotas.receiving(1, ANYBODY):
+    with quotas.reserve_bytes(100, ANYBODY), pytest.raises(Problem), quotas.reserve_bytes(1, ANYBODY):
         pass
 
 
@@ -94,14 +98,14 @@ def test_a_caller_has_a_bound_of_its_own_that_leaves_the_others_room():
         Caller("default", "blog"),
         Caller("default", "large", limits=CallerLimits(bytes_in_flight=70)),
     )
-    with quotas.receiving(30, shop):
-        with pytest.raises(Problem, match="of your uploads"), quotas.receiving(21, shop):
+    with quotas.reserve_bytes(30, shop):
+        with pytest.raises(Problem, match="of your uploads"), quotas.reserve_bytes(21, shop):
             pass
-        with quotas.receiving(20, shop), quotas.receiving(50, blog):
+        with quotas.reserve_bytes(20, shop), quotas.reserve_bytes(50, blog):
             pass
-        with quotas.receiving(10, large), quotas.receiving(60, large):
+        with quotas.reserve_bytes(10, large), quotas.reserve_bytes(60, large):
             pass
-    with quotas.receiving(100, shop):
+    with quotas.reserve_bytes(100, shop):
         pass
     assert quotas.bytes_in_flight == 0
 
@@ -163,8 +167,8 @@ def test_a_job_that_would_be_too_much_beside_the_callers_others_is_refused_but_n
 
 def test_long_lists_are_made_a_few_at_a_time():
     quotas = Quotas(Limits(max_lists_at_once=1), Queue(0), none_open)
-    with quotas.listing(), pytest.raises(Problem) as caught, quotas.listing():
+    with quotas.hold_list_slot(), pytest.raises(Problem) as caught, quotas.hold_list_slot():
         pass
     assert caught.value.code == Code.RATE_LIMITED
-    with quotas.listing():
+    with quotas.hold_list_slot():
         pass

@@ -12,7 +12,7 @@ from PIL import Image
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, Variant
-from imagejobs_worker.child import codecs, preload
+from imagejobs_worker.child import needed_codecs, preload
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.pipeline import render
@@ -39,7 +39,7 @@ def write(folder: str) -> None:
 
 def modules_loaded_late(folder: str) -> list[str]:
     """Return the modules that the pictures load after all codecs were preloaded."""
-    for skill in codecs.FORMATS:
+    for skill in needed_codecs.FORMATS:
         preload.load(skill)
     before = set(sys.modules)
     for source in (file.read_bytes() for file in Path(folder).iterdir()):

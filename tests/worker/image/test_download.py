@@ -421,7 +421,7 @@ def test_the_body_of_a_proxy_that_changed_it_is_taken():
 
 
 @pytest.mark.parametrize(
-    ("answer", "seconds", "final"),
+    ("answer", "seconds", "permanent"),
     [
         (b"429 Busy\r\nRetry-After: 2", 2.0, False), (b"503 Busy\r\nRetry-After: 1.2", 2.0, False),
         (b"503 Busy", 0.0, False), (b"500 X", 0.0, False), (b"204 No Content", 0.0, True),
@@ -430,10 +430,10 @@ def test_the_body_of_a_proxy_that_changed_it_is_taken():
     ],
     ids=lambda value: value[:3].decode() if isinstance(value, bytes) else "",
 )  # fmt: skip
-def test_an_answer_says_whether_and_when_another_try_is_worth_it(answer, seconds, final):
+def test_an_answer_says_whether_and_when_another_try_is_worth_it(answer, seconds, permanent):
     with pytest.raises(ImageFailed) as raised:
         get({"/image": b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n"})
-    assert (raised.value.wait_seconds, raised.value.final) == (seconds, final)
+    assert (raised.value.wait_seconds, raised.value.permanent) == (seconds, permanent)
 
 
 SECRET = RequestHeaders("Mozilla/5.0", (("Authorization", "Bearer s3cr3t"), ("accept", "image/webp")))

@@ -71,7 +71,10 @@ def test_the_wait_that_a_source_asks_for_is_kept():
 
 @pytest.mark.parametrize(
     "error",
-    [ImageFailed(code=Code.SOURCE_ERROR, wait_seconds=11), ImageFailed(code=Code.SOURCE_ERROR, final=True)],
+    [
+        ImageFailed(code=Code.SOURCE_ERROR, wait_seconds=11),
+        ImageFailed(code=Code.SOURCE_ERROR, permanent=True),
+    ],
     ids=["asks for too long", "would be the same again"],
 )
 def test_what_is_not_worth_another_try_ends_at_once(error):

@@ -15,7 +15,7 @@ from imagejobs_contract.runtime.traces import Facts, Kind, Tracer
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker import sandbox, wiring
-from imagejobs_worker.child import codecs
+from imagejobs_worker.child import needed_codecs
 from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.image.fetch import Fetcher, guarded_download
@@ -89,7 +89,7 @@ async def run_pool(settings: Settings, spawned: Spawned) -> int:
         wiring.open_metrics(settings) as instruments,
         wiring.open_traces(settings, instruments) as traces,
         wiring.open_probes(settings, liveness),
-        wiring.open_decoders(settings, instruments, codecs.FORMATS) as decoders,
+        wiring.open_decoders(settings, instruments, needed_codecs.FORMATS) as decoders,
     ):
         await wiring.start_decoders(decoders, spawned, settings.cage)
         work = _connect_work(settings, S3Objects(settings.s3), decoders, instruments, traces)

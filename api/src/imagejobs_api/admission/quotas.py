@@ -101,7 +101,7 @@ class Quotas:
             )
 
     @contextmanager
-    def listing(self) -> Iterator[None]:
+    def hold_list_slot(self) -> Iterator[None]:
         """Hold one of the slots for making long lists of images, for the length of the block.
 
         Raises:
@@ -120,7 +120,7 @@ class Quotas:
             self._lists -= 1
 
     @contextmanager
-    def receiving(self, count: int, caller: Caller) -> Iterator[None]:
+    def reserve_bytes(self, count: int, caller: Caller) -> Iterator[None]:
         """Reserve `count` bytes while a body of the caller is received.
 
         A body is never refused for its own size: it passes if no other body is being received.

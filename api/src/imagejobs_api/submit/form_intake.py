@@ -63,7 +63,7 @@ class FormIntake:
         length = json_io.check_head(req, form.max_body_bytes)
         await self._quotas.check_queue(req.caller)
         self._memory.check()
-        with self._quotas.receiving(length, req.caller):
+        with self._quotas.reserve_bytes(length, req.caller):
             reader = self._make_reader(form, key, req.caller.name, repeatable=repeatable)
             _add_query(reader, req.params)
             async with reader.discarding():

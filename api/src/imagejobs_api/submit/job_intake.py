@@ -85,7 +85,7 @@ class JobIntake:
         """
         length = json_io.check_head(req, self._limits.max_job_body_bytes)
         await self._quotas.check_queue(req.caller)
-        with self._quotas.receiving(length, req.caller):
+        with self._quotas.reserve_bytes(length, req.caller):
             body = await json_io.read(req, self._limits.max_job_body_bytes)
             run = json_io.run_apart if length > json_io.THREAD_BYTES else _run_here
             request = await self._read(body, req.caller, run)
@@ -121,7 +121,7 @@ class JobIntake:
         # one: other requests must not wait for that.
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
             return await run(read)
-        with self._quotas.listing():
+        with self._quotas.hold_list_slot():
             return await json_io.run_apart(read)
 
     async def _create(
@@ -151,7 +151,7 @@ class JobIntake:
     async def _images(self, request: JobRequest, list_key: S3Key) -> ItemsOrManifest:
         if not request.may_need_manifest:
             return await self._collector.collect(request, list_key)
-        with self._quotas.listing():
+        with self._quotas.hold_list_slot():
             try:
                 async with asyncio.timeout(MAX_LISTING_SECONDS):
                     return await self._collector.collect(request, list_key)

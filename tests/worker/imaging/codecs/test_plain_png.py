@@ -10,7 +10,7 @@ from PIL import Image
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child import codecs
+from imagejobs_worker.child import needed_codecs
 from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.imaging import decode, pipeline
 from imagejobs_worker.imaging.codecs import plain_png
@@ -136,7 +136,7 @@ def test_damage_ends_as_pillow_says(monkeypatch, place):
 
 def test_children_learn_it_with_the_third_large_png():
     source = pictures.saved(pictures.photo(900, 700), "png")
-    assert len(source) >= codecs.LARGE_PNG_BYTES
+    assert len(source) >= needed_codecs.LARGE_PNG_BYTES
 
     async def scenario():
         door, found = Decoder(Limits()), []
@@ -144,7 +144,11 @@ def test_children_learn_it_with_the_third_large_png():
             for _ in range(4):
                 rendering = await door.render(source, SMALL)
                 found.append(
-                    (door.child_pid, codecs.LARGE_PNGS in door._children.loaded, rendering.pictures[0].data)
+                    (
+                        door.child_pid,
+                        needed_codecs.LARGE_PNGS in door._children.loaded,
+                        rendering.pictures[0].data,
+                    )
                 )
         finally:
             await door.close()

@@ -11,7 +11,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child import codecs
+from imagejobs_worker.child import needed_codecs
 from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.imaging.soundness import strict_jpeg
 from support.images import pictures
@@ -166,7 +166,7 @@ def test_the_zygote_loads_it_for_the_first_such_file():
             seen = []
             for data in (jpeg("baseline"), jpeg("progressive"), jpeg("restarts")):
                 await decoder.render(data, [Variant(width=41)])
-                seen.append(codecs.STRICT_JPEGS in decoder._children.loaded)
+                seen.append(needed_codecs.STRICT_JPEGS in decoder._children.loaded)
             begin, _ = scans(jpeg("restarts"))[0]
             hole = jpeg("restarts")[: begin + 999] + jpeg("restarts")[begin + 1200 :]
             with pytest.raises(ImageFailed) as caught:

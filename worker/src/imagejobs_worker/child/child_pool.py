@@ -13,7 +13,7 @@ from contextlib import suppress
 from io import FileIO
 from typing import NamedTuple
 
-from imagejobs_worker.child import codecs, spawn
+from imagejobs_worker.child import needed_codecs, spawn
 from imagejobs_worker.child.commands import Command, CommandKind
 from imagejobs_worker.child.config import SandboxMode, SandboxReport
 from imagejobs_worker.child.control import MAX_START_SECONDS, Channel, ZygoteLost
@@ -89,7 +89,7 @@ class ChildPool:
         render: str,
         preload: Collection[str],
     ) -> None:
-        self._preload = frozenset(preload) | codecs.ALWAYS
+        self._preload = frozenset(preload) | needed_codecs.ALWAYS
         self._settings = {
             "memory_bytes": memory_bytes,
             "cpu_seconds": cpu_seconds,
@@ -190,8 +190,8 @@ class ChildPool:
         """
         if outdated := await self._await_spare():
             self.retire(outdated)
-        command = Command(CommandKind.LOAD, codecs.pack(needed))
-        self.loaded = codecs.unpack(await self._require_channel().send(command, MAX_START_SECONDS))
+        command = Command(CommandKind.LOAD, needed_codecs.pack(needed))
+        self.loaded = needed_codecs.unpack(await self._require_channel().send(command, MAX_START_SECONDS))
 
     async def reap(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.

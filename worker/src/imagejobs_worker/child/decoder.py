@@ -17,7 +17,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child import codecs, protocol
+from imagejobs_worker.child import needed_codecs, protocol
 from imagejobs_worker.child.child_pool import Child, ChildPool
 from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxMode, SandboxReport
 from imagejobs_worker.child.control import ZygoteLost
@@ -73,7 +73,7 @@ class Decoder:
         cage: SandboxMode = SandboxMode.BEST,
         recycle_after: int = 500,
         heic: bool = False,
-        preload: Collection[str] = codecs.FORMATS,
+        preload: Collection[str] = needed_codecs.FORMATS,
         render: str = "",
         instruments: Instruments = NO_INSTRUMENTS,
     ) -> None:
@@ -163,15 +163,15 @@ class Decoder:
 
     def _codecs_needed(self, form: str, source: bytes, variants: Sequence[Variant]) -> frozenset[str]:
         """Return the codecs that a child needs for a file."""
-        needed = codecs.codecs_needed(form, variants)
-        if form == "png" and len(source) >= codecs.LARGE_PNG_BYTES:
+        needed = needed_codecs.find(form, variants)
+        if form == "png" and len(source) >= needed_codecs.LARGE_PNG_BYTES:
             self._large_pngs += 1
-            if self._large_pngs >= codecs.LARGE_PNG_FILES:
-                needed |= {codecs.LARGE_PNGS}
+            if self._large_pngs >= needed_codecs.LARGE_PNG_FILES:
+                needed |= {needed_codecs.LARGE_PNGS}
         elif (form == "jpeg" and strict_jpeg.is_wanted(source)) or (
             form == "tiff" and tiff_pixels.has_jpeg(source)
         ):
-            needed |= {codecs.STRICT_JPEGS}
+            needed |= {needed_codecs.STRICT_JPEGS}
         return needed - self._unavailable
 
     async def _child_for(self, owner: str, needed: frozenset[str]) -> _ChildUse:
@@ -206,7 +206,7 @@ class Decoder:
         if needed - self._children.loaded:
             await self._children.load(needed)
         lacking = needed - self._children.loaded
-        self._unavailable |= lacking & codecs.OPTIONAL
+        self._unavailable |= lacking & needed_codecs.OPTIONAL
         if lacking - self._unavailable:
             raise ImageFailed(
                 "this worker cannot look for faces: imagejobs-worker[face] is not installed",

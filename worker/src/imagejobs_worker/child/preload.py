@@ -8,7 +8,7 @@ from PIL import Image
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child import codecs
+from imagejobs_worker.child import needed_codecs
 from imagejobs_worker.imaging.codecs import plain_png
 from imagejobs_worker.imaging.crop import faces
 from imagejobs_worker.imaging.deadline import Deadline
@@ -35,11 +35,11 @@ _SECONDS = 60.0
 
 def load(codec: str) -> bool:
     """Load a codec by using it on small pictures, still and animated; return False if it is not installed."""
-    if codec == codecs.FACES:
+    if codec == needed_codecs.FACES:
         return _load_faces()
-    if codec == codecs.LARGE_PNGS:
+    if codec == needed_codecs.LARGE_PNGS:
         return _load_plain_png()
-    if codec == codecs.STRICT_JPEGS:
+    if codec == needed_codecs.STRICT_JPEGS:
         return _load_strict_jpeg()
     for name in _PLUGINS[codec]:
         importlib.import_module(f"PIL.{name}")

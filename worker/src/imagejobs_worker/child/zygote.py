@@ -16,7 +16,7 @@ from collections.abc import Collection
 from io import FileIO
 from typing import Any, cast
 
-from imagejobs_worker.child import child, codecs, commands, kernel, preload, probe
+from imagejobs_worker.child import child, commands, kernel, needed_codecs, preload, probe
 from imagejobs_worker.child.commands import Command, CommandKind
 from imagejobs_worker.child.config import SandboxConfig, SandboxMode, SandboxReport
 from imagejobs_worker.imaging import pipeline
@@ -40,7 +40,7 @@ def main() -> None:
         # A child that could write into this memory would control all later children.
         kernel.hide_from_peers()
     control = socket.socket(fileno=CONTROL_DESCRIPTOR)
-    loaded = _load_codecs(codecs.ALWAYS)
+    loaded = _load_codecs(needed_codecs.ALWAYS)
     report = probe.probe_sandbox()
     if settings := commands.read_settings(control):
         if settings["cage"] == SandboxMode.OFF:
@@ -76,8 +76,8 @@ def _serve(control: socket.socket, settings: dict[str, Any], loaded: frozenset[s
             os.close(descriptor)
             children.add(answer)
         elif kind is CommandKind.LOAD:
-            loaded |= _load_codecs(codecs.unpack(numbers[0]) - loaded)
-            answer = codecs.pack(loaded)
+            loaded |= _load_codecs(needed_codecs.unpack(numbers[0]) - loaded)
+            answer = needed_codecs.pack(loaded)
         else:
             answer = _reap(*numbers)
             children.discard(numbers[0])

@@ -218,5 +218,5 @@ def _raise_for_status(head: Head) -> NoReturn:
         f"the source answers {head.status}",
         code=_CODE_BY_STATUS.get(head.status, Code.SOURCE_ERROR),
         wait_seconds=retry_after_seconds(head.status, head.headers, utc_now()),
-        final=head.status < 500 and head.status not in _PASSING,
+        permanent=head.status < 500 and head.status not in _PASSING,
     )

@@ -52,7 +52,7 @@ async def retry(act: Callable[[], Awaitable[T]], attempts: int, policy: RetryPol
             outage = ex.code is Code.STORAGE_ERROR
             failures += not outage
             used_up = time.monotonic() + wait > give_up if outage else failures >= attempts
-            if used_up or not meaning(ex.code).retryable or ex.final:
+            if used_up or not meaning(ex.code).retryable or ex.permanent:
                 raise
             if ex.wait_seconds > policy.max_asked_seconds:
                 raise

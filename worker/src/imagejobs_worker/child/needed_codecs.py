@@ -30,7 +30,7 @@ OPTIONAL = frozenset({LARGE_PNGS, STRICT_JPEGS})
 _ALL = (*FORMATS, FACES, LARGE_PNGS, STRICT_JPEGS)
 
 
-def codecs_needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
+def find(source: str, variants: Sequence[Variant]) -> frozenset[str]:
     """Return the codecs that one image needs.
 
     Args:

@@ -15,7 +15,7 @@ import pytest
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
-from imagejobs_worker.child import codecs
+from imagejobs_worker.child import needed_codecs
 from imagejobs_worker.child.decoder import Decoder
 from support.images import pictures
 
@@ -39,15 +39,15 @@ _NEVER = _SHOWING | _DRAWING | _OTHERWISE
     ],
 )
 def test_an_image_needs_its_format_and_those_of_its_results(source, variants, expected):
-    assert codecs.codecs_needed(source, variants) == expected
+    assert needed_codecs.find(source, variants) == expected
 
 
 def test_codecs_come_back_as_they_were_packed():
-    for some in (set(), {"jpeg"}, {"faces", "png"}, {*codecs.FORMATS, codecs.FACES}):
-        assert codecs.unpack(codecs.pack(some)) == some
+    for some in (set(), {"jpeg"}, {"faces", "png"}, {*needed_codecs.FORMATS, needed_codecs.FACES}):
+        assert needed_codecs.unpack(needed_codecs.pack(some)) == some
 
 
-@pytest.mark.parametrize("source", codecs.FORMATS)
+@pytest.mark.parametrize("source", needed_codecs.FORMATS)
 def test_every_pair_of_formats_passes_where_no_other_was_loaded(source):
     async def each(result):
         decoder = Decoder(Limits(), preload=())
@@ -63,7 +63,7 @@ def test_every_pair_of_formats_passes_where_no_other_was_loaded(source):
             await decoder.close()
 
     for result in Format:
-        assert asyncio.run(each(result)) == {source, result.value} | codecs.ALWAYS
+        assert asyncio.run(each(result)) == {source, result.value} | needed_codecs.ALWAYS
 
 
 def test_a_child_that_lacks_a_codec_is_replaced_once():
@@ -85,7 +85,7 @@ def test_a_child_that_lacks_a_codec_is_replaced_once():
     assert len({first, *rest}) == 2
 
 
-@pytest.mark.parametrize("codec", codecs.FORMATS)
+@pytest.mark.parametrize("codec", needed_codecs.FORMATS)
 def test_a_codec_leaves_no_module_of_pillow_to_be_loaded_later(codec):
     """Pillow imports inside of functions.
 
