@@ -22,6 +22,16 @@ from support.clock.waiting import eventually
 from support.cluster.client import ControlPlane
 from support.cluster.control_plane import ADMISSION
 from support.operator.cluster import API, MERGE_PATCH, Cluster, photo
+from support.operator.hostile_jobs import (
+    BOB,
+    BOBS_FILES,
+    BOBS_UPLOAD,
+    REFUSED_BY_THE_API_SERVER,
+    REFUSED_BY_THE_OPERATOR,
+    VARIANT,
+    imagejob,
+    labelled,
+)
 from support.operator.process import operator, s3_environ
 from support.servers import data_servers
 from support.servers.webhook_receiver import SECRET
@@ -29,16 +39,7 @@ from support.servers.webhook_receiver import SECRET
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 EDIT = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"]
 """All that the chart's roles for `view` and `edit` give on ImageJobs (templates/users/clusterroles.yaml)."""
-VARIANT = {"name": "default", "width": 32, "format": "jpeg"}
-BOBS_UPLOAD = "uploads/default.bob.j1m860h1ax7za8ahhbpy/0/bob.jpg"
-BOBS_FILES = {
-    BOBS_UPLOAD: photo(),
-    "uploads/j1m860h1ax7za8ahhbpy/0": photo(),
-    "uploads/default.bob.j1m860h1ax7za8ahhbpy/1/list.jsonl": b'{"key": "/x", "customer": "secret"}\n',
-    "outputs/j1m860h1ax7za8ahhbpy/bob.jpg": b"bob's result of the last release",
-    "outputs/default.bobs.0c7f1e8a-4b4c-4f9e-8d1a-3b5c7d9e0f12/bob.jpg": b"bob's result",
-    "sites/shop/logo.jpg": b"on a site",
-}
+OPERATOR = Path(__file__).parents[2] / "manifests" / "rbac-operator.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,20 +122,6 @@ def bind(cluster: Cluster, account: str, namespace: str, role: dict[str, Any]) -
     cluster.call("POST", f"{path}/rolebindings", binding)
 
 
-def imagejob(name: str, /, **spec: Any) -> dict[str, Any]:
-    items = {} if "manifest" in spec else {"items": [{"name": "a.jpg", "key": "blog/a.jpg"}]}
-    return {
-        "apiVersion": "imagejobs.dev/v1alpha1",
-        "kind": "ImageJob",
-        "metadata": {"name": name},
-        "spec": {**items, "variants": [VARIANT], **spec},
-    }
-
-
-def labelled(body: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    return {**body, "metadata": {**body["metadata"], **metadata}}
-
-
 def stored(s3: S3Settings, prefix: str) -> dict[str, bytes]:
     """Return the objects under a prefix."""
 
@@ -151,72 +138,6 @@ def bobs_files(s3: S3Settings) -> dict[str, bytes]:
     return found | {
         key: stored(s3, "outputs/").get(key, b"") for key in BOBS_FILES if key.startswith("outputs/")
     }
-
-
-OPERATOR = Path(__file__).parents[2] / "manifests" / "rbac-operator.yaml"
-BOB = {"labels": {"imagejobs.dev/caller": "bob"}}
-REFUSED_BY_THE_API_SERVER: dict[str, tuple[dict[str, Any], str]] = {
-    "bob's upload, in alice's name": (
-        labelled(imagejob("a", items=[{"key": BOBS_UPLOAD}]), labels={"imagejobs.dev/caller": "alice"}),
-        "imagejobs.dev/caller is set by the API only",
-    ),
-    "bob's results of the last release as prefix": (
-        imagejob("b", output={"prefix": "outputs/j1m860h1ax7za8ahhbpy"}),
-        "outputs/ holds the results",
-    ),
-    "bob's results as prefix, to be deleted at once": (
-        imagejob(
-            "c",
-            output={
-                "prefix": "outputs/default.bobs.0c7f1e8a-4b4c-4f9e-8d1a-3b5c7d9e0f12",
-                "deletionPolicy": "Delete",
-            },
-            ttlSecondsAfterFinished=0,
-        ),
-        "outputs/ holds the results",
-    ),
-    "bob's uploads, to go with the job": (
-        labelled(imagejob("d"), annotations={"imagejobs.dev/uploads": "uploads/j1m860h1ax7za8ahhbpy/"}),
-        "uploads, sources and request of imagejobs.dev are set by the API only",
-    ),
-    "rights of its own": (
-        labelled(imagejob("e"), annotations={"imagejobs.dev/sources": '["uploads/"]'}),
-        "uploads, sources and request of imagejobs.dev are set by the API only",
-    ),
-    "a callback in bob's name": (
-        labelled(imagejob("f", callback={"url": "http://127.0.0.1:9/"}), **BOB),
-        "imagejobs.dev/caller is set by the API only",
-    ),
-    "the cluster's own priority": (
-        imagejob("g", execution="Job", priorityClassName="system-node-critical"),
-        "system- are the cluster's own",
-    ),
-}
-REFUSED_BY_THE_OPERATOR: dict[str, tuple[dict[str, Any], str]] = {
-    "bob's upload": (imagejob("bobs-upload", items=[{"key": BOBS_UPLOAD}]), "spec.items[0].key"),
-    "bob's upload in a job of pods": (
-        imagejob("bobs-pods", execution="Job", items=[{"key": BOBS_UPLOAD}]),
-        "spec.items[0].key",
-    ),
-    "a manifest that only bob may read": (
-        imagejob(
-            "bobs-list",
-            manifest={"key": "uploads/default.bob.j1m860h1ax7za8ahhbpy/1/list.jsonl", "count": 1},
-        ),
-        "spec.manifest.key",
-    ),
-    "a manifest that is not there": (
-        imagejob("no-list", manifest={"key": "uploads/default.bob.none/1/list.jsonl", "count": 1}),
-        "spec.manifest.key",
-    ),
-    "a folder of a site": (imagejob("on-a-site", output={"prefix": "sites/shop"}), "spec.output.prefix"),
-    "a callback": (imagejob("calls", callback={"url": "http://127.0.0.1:9/"}), "spec.callback"),
-    "somebody's priority": (
-        imagejob("urgent", execution="Job", priorityClassName="production-critical"),
-        "spec.priorityClassName",
-    ),
-    "somebody's queue": (imagejob("queued", execution="Job", queueName="theirs"), "spec.queueName"),
-}
 
 
 @pytest.mark.parametrize(("body", "why"), REFUSED_BY_THE_API_SERVER.values(), ids=REFUSED_BY_THE_API_SERVER)
