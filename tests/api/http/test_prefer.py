@@ -1,8 +1,8 @@
-"""Prefer, Accept and file names: pure, by tables."""
+"""Prefer and Accept: pure, by tables."""
 
 import pytest
 
-from imagejobs_api.http import filenames, prefer
+from imagejobs_api.http import prefer
 from imagejobs_api.http.accept import named_formats
 from imagejobs_api.http.prefer import Preference
 from imagejobs_contract.model.options import Format
@@ -52,25 +52,3 @@ def test_prefer_says_how_long_a_caller_waits(header, expected):
 )
 def test_auto_means_the_formats_that_accept_names_the_heaviest_first(header, expected):
     assert list(named_formats(header)) == expected
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("photo.jpg", "photo.jpg"),
-        ("  été 2026.jpg ", "été 2026.jpg"),
-        ("e\u0301te\u0301.jpg", "été.jpg"),
-        ("a\r\nSet-Cookie: x.jpg", "aSet-Cookie: x.jpg"),
-        ("a\x00b\x7f.jpg", "ab.jpg"),
-        ("\u202egpj.exe", "gpj.exe"),
-        ("6%22 pipe.jpg", '6" pipe.jpg'),
-        ("100%.jpg", "100%.jpg"),
-        ("a/b\\c.jpg", "a/b\\c.jpg"),
-        ("👩‍👧.png", "👩‍👧.png"),
-        ("x" * 300 + ".jpg", "x" * 196 + ".jpg"),
-        ("\ud800.jpg", ".jpg"),
-        ("", ""),
-    ],
-)
-def test_file_names_are_cleaned_and_kept(name, expected):
-    assert filenames.clean(name) == expected

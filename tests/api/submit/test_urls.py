@@ -5,7 +5,6 @@ The fake worker takes a URL's path for the key of an object.
 
 import pytest
 
-from imagejobs_api.submit.url_reader import name_from_url
 from support.api import forms
 from support.api.client import WAIT, fault_names
 from support.api.forms import JPEG, PNG
@@ -207,19 +206,3 @@ def test_bad_requests(service, name):
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert fault_names(answer) == where
     assert len(service.worker.jobs()) == before
-
-
-@pytest.mark.parametrize(
-    ("url", "name"),
-    [
-        ("https://e.test/a/Big%20photo.jpg?file=other.png", "Big photo.jpg"),
-        ("https://e.test/download.php?id=7&file=foto.png", "foto.png"),
-        ("https://e.test/?src=https%3A%2F%2Fb.test%2Fc%2Ffoto.jpeg", "foto.jpeg"),
-        ("https://e.test/image?width=300&v=2.5", "image"),
-        ("https://e.test/?file=", ""),
-        ("https://e.test/x?file=..%2F..%2Fetc%2Fa.png", "a.png"),
-        ("https://[broken/a.png", ""),
-    ],
-)
-def test_a_url_tells_the_name_in_its_path_or_in_its_query(url, name):
-    assert name_from_url(url) == name

@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from imagejobs_api.http import filenames
-from imagejobs_contract.model import output_names
+from imagejobs_contract.model import file_names, output_names
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 
 MAX_PART_BYTES = 180
@@ -59,7 +58,7 @@ def split_name(item_name: str, index: int) -> tuple[str, str]:
 
     The name is the number of the image if no part of its own can be kept.
     """
-    parts = [part for part in map(_make_safe, re.split(r"[/\\]", filenames.clean(item_name))) if part]
+    parts = [part for part in map(_make_safe, re.split(r"[/\\]", file_names.clean(item_name))) if part]
     stem = _truncate(output_names.strip_extension(parts[-1])) if parts else ""
     folders = parts[:-1][-MAX_FOLDERS:]
     return "".join(f"{folder}/" for folder in folders), stem or str(index)

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 
 import falcon
 
-from imagejobs_api.http import filenames
 from imagejobs_api.http.connection import Request, body_chunks
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model import file_names
 from imagejobs_contract.reader import MAX_FAULTS
 
 T = TypeVar("T")
@@ -125,7 +125,7 @@ def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        repeated = [filenames.clean(name)[:60] for name in found if counts[name] > 1][:MAX_FAULTS]
+        repeated = [file_names.clean(name)[:60] for name in found if counts[name] > 1][:MAX_FAULTS]
         raise Invalid([Fault(name, "is given more than once") for name in repeated])
     return found
 

@@ -4,7 +4,6 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from imagejobs_api.http import filenames
 from imagejobs_api.http.accept import named_formats
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.presets.presets_file import Presets
@@ -13,7 +12,7 @@ from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.forms import PRESET, VARIANTS, Form, ReceivedForm
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.model import names
+from imagejobs_contract.model import file_names, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.limits import Limits
@@ -81,11 +80,11 @@ def _read_options(
     name, callback = read_name_and_callback(reader, callbacks)
     variants = variant_fields.read_variants(reader, presets, received.options)
     if variants or reader.has(VARIANTS) or reader.has(PRESET):
-        return variants, filenames.clean(name), callback
+        return variants, file_names.clean(name), callback
     # The values of `fixed` are enums of the fields that they name, which the type of the mapping does not
     # say.
     fixed = replace(read_variant(reader, camel=False), **form.fixed)  # type: ignore[arg-type]
-    return (fixed,), filenames.clean(name), callback
+    return (fixed,), file_names.clean(name), callback
 
 
 def _choose_formats(named: tuple[Format, ...]) -> dict[str, Any]:

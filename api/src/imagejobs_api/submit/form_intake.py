@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.upload_memory import MemoryBudget
-from imagejobs_api.http import filenames, json_io
+from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request, body_chunks
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit import idempotency
@@ -15,7 +15,7 @@ from imagejobs_api.submit.form_reader import FormReader
 from imagejobs_api.submit.forms import Form
 from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.url_reader import UrlReader
-from imagejobs_contract.model import names
+from imagejobs_contract.model import file_names, names
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.outbound.guard import AddressGuard
@@ -92,4 +92,4 @@ class FormIntake:
 def _add_query(reader: FormReader | UrlReader, params: Mapping[str, str | list[str]]) -> None:
     for name, value in params.items():
         for each in value if isinstance(value, list) else [value]:
-            reader.add_field(filenames.clean(name)[:60], each)
+            reader.add_field(file_names.clean(name)[:60], each)

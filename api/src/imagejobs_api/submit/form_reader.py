@@ -16,7 +16,6 @@ from falcon.asgi.multipart import BodyPart
 from falcon.media import MultipartFormHandler
 
 from imagejobs_api.admission.upload_memory import MemoryBudget
-from imagejobs_api.http import filenames
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
 from imagejobs_api.submit.forms import UPLOADER_FIELDS, VARIANTS, Form, ReceivedForm, Source
@@ -24,6 +23,7 @@ from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.variant_fields import MAX_VARIANTS_BYTES
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
+from imagejobs_contract.model import file_names
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, sniff
@@ -116,7 +116,7 @@ class FormReader:
             await self._read_file(part, name, file_name or "")
 
     async def _read_option(self, part: BodyPart, name: str, file_name: str | None) -> None:
-        name = filenames.clean(name)[:60] or "(a field without a name)"
+        name = file_names.clean(name)[:60] or "(a field without a name)"
         max_bytes = MAX_VARIANTS_BYTES if name == VARIANTS else MAX_OPTION_BYTES
         data = await part.stream.read(max_bytes + 1)
         if name in UPLOADER_FIELDS and file_name is None:
@@ -143,7 +143,7 @@ class FormReader:
         where = "image" if self._form.max_files == 1 else f"images[{number}]"
         hexadecimal = digest.hexdigest() if digest else ""
         self.received.sources.append(
-            Source(filenames.clean(file_name), key, where=where, digest=hexadecimal, refusal=refusal)
+            Source(file_names.clean(file_name), key, where=where, digest=hexadecimal, refusal=refusal)
         )
 
     def _refuse_extra_file(self, field_name: str) -> None:

@@ -9,12 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from imagejobs_api.http import filenames
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit.callback_url import CallbackUrls
-from imagejobs_api.submit.url_reader import name_from_url
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import file_names, limits
 from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.spec import Execution, Spec
@@ -114,7 +112,7 @@ def read_request(
         items=_read_items(reader, permissions, guard),
         prefix=_read_prefix(reader, permissions),
         manifest=_read_manifest(reader, permissions),
-        title=filenames.clean(reader.text("name", 200) or ""),
+        title=file_names.clean(reader.text("name", 200) or ""),
     )
     if given == ["items"] and not request.items and not reader.faults:
         reader.fault("items", "is empty")
@@ -185,7 +183,7 @@ def _read_items(reader: Reader, permissions: Permissions, guard: AddressGuard) -
             _check_key(each, "key", item.key, permissions)
         elif item.url is not None:
             _check_url(each, item.url, guard)
-        items.append(replace(item, name=filenames.clean(item.name) or _default_name(item)))
+        items.append(replace(item, name=file_names.clean(item.name) or _default_name(item)))
     return tuple(items)
 
 
@@ -215,8 +213,8 @@ def _check_url(reader: Reader, url: str, guard: AddressGuard) -> None:
 
 def _default_name(item: Item) -> str:
     if item.key is not None:
-        return filenames.clean(PurePosixPath(item.key).name)
-    return name_from_url(item.url or "")
+        return file_names.clean(PurePosixPath(item.key).name)
+    return file_names.from_url(item.url or "")
 
 
 def _read_prefix(reader: Reader, permissions: Permissions) -> str | None:

@@ -7,22 +7,20 @@ refuses without a DNS lookup (for its form, its port, or a host that is an addre
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl
 
 import falcon
 from falcon.media import MultipartFormHandler
 
-from imagejobs_api.http import filenames, json_io
+from imagejobs_api.http import json_io
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
 from imagejobs_api.submit.forms import Form, ReceivedForm, Source
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import file_names, limits
 from imagejobs_contract.model.items import URL_PATTERN
-from imagejobs_contract.model.output_names import strip_extension
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
@@ -74,7 +72,7 @@ class UrlReader:
             await self._read_multipart(data, content_type)
         elif data or kind:
             for name, value in await _parse_fields(data, kind, self._max_fields):
-                self.add_field(filenames.clean(name)[:60], value)
+                self.add_field(file_names.clean(name)[:60], value)
         self._add_sources()
         return self.received
 
@@ -84,7 +82,7 @@ class UrlReader:
         async for part in await handler.deserialize_async(
             FormBody(_stream_once(data)), content_type, len(data)
         ):
-            name = filenames.clean(part.name or "")[:60]
+            name = file_names.clean(part.name or "")[:60]
             value = await part.stream.read(MAX_VALUE_BYTES + 1)
             if part.filename is not None or len(value) > MAX_VALUE_BYTES:
                 self.received.add_fault(
@@ -116,7 +114,7 @@ class UrlReader:
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
             # An ImageJob cannot store this URL, so the batch cannot carry it as a failed entry.
             reader.fault(where, "is not an http(s) URL")
-        return Source(name_from_url(url), url=url, where=where, refusal=refusal)
+        return Source(file_names.from_url(url), url=url, where=where, refusal=refusal)
 
     def _check_url(self, url: str) -> ImageFailed | None:
         try:
@@ -153,22 +151,6 @@ def _list_fields(body: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for name, value in body.items():
         values = value if name in URLS_FIELDS and isinstance(value, list) else [value]
         yield from ((name, each) for each in values)
-
-
-def name_from_url(url: str) -> str:
-    """Return the file name that a URL tells, cleaned; "" if it tells none. Refused URLs have names too.
-
-    It is the end of the path, unless only a value of the query looks like one: `download.php?file=a.png`.
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return ""
-    name = PurePosixPath(unquote(parts.path)).name
-    if strip_extension(name) == name:
-        values = (PurePosixPath(value).name for _, value in parse_qsl(parts.query))
-        name = next((value for value in values if strip_extension(value) != value), name)
-    return filenames.clean(name)
 
 
 async def _stream_once(data: bytes) -> AsyncIterator[bytes]:

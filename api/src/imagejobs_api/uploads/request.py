@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from imagejobs_api.http import filenames
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import file_names, limits
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.reader import Reader
@@ -107,7 +106,7 @@ def read_file(reader: Reader, server_limits: Limits) -> NewFile:
     if size and size > limits.MAX_PART_BYTES and not part_size:
         reader.fault("part_size", f"is needed for files of more than {limits.MAX_PART_BYTES} bytes")
     return NewFile(
-        filenames.clean(reader.text("name", 200) or ""),
+        file_names.clean(reader.text("name", 200) or ""),
         size or 1,
         content_type,
         part_size if size and part_size and part_size < size else None,

@@ -3,13 +3,12 @@
 import re
 from pathlib import PurePosixPath
 
-from imagejobs_api.http import filenames
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import api_urls
 from imagejobs_api.view.watch_tickets import WatchTickets
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import output_names
+from imagejobs_contract.model import file_names, output_names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import DEFAULT_VARIANT
@@ -121,7 +120,7 @@ def file_name(item_name: str, index: int, output: OutputFile) -> str:
     It is cleaned here, because a name from a caller's manifest or from kubectl never passed the API's own
     check of file names.
     """
-    name = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).name
+    name = PurePosixPath(file_names.clean(item_name).replace("\\", "/")).name
     stem = output_names.strip_extension(name) or str(index)
     tail = "" if output.variant == DEFAULT_VARIANT else f"-{output.variant}"
     return f"{stem}{tail}.{output.format.extension}"

@@ -4,6 +4,10 @@ Pure. A name never decides the type of a file.
 """
 
 import unicodedata
+from pathlib import PurePosixPath
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from imagejobs_contract.model.output_names import strip_extension
 
 _MAX_CHARS = 200
 """An item's name may have 255 characters: the rest is for numbers that make equal names distinct."""
@@ -22,3 +26,19 @@ def clean(name: str) -> str:
     text = unicodedata.normalize("NFC", name[-_MAX_READ_CHARS:].replace("%22", '"'))
     kept = "".join(char for char in text if char not in _BIDI and unicodedata.category(char) not in _CONTROL)
     return kept.strip()[-_MAX_CHARS:]
+
+
+def from_url(url: str) -> str:
+    """Return the file name that a URL tells, cleaned; "" if it tells none. Refused URLs have names too.
+
+    It is the end of the path, unless only a value of the query looks like one: `download.php?file=a.png`.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    name = PurePosixPath(unquote(parts.path)).name
+    if strip_extension(name) == name:
+        values = (PurePosixPath(value).name for _, value in parse_qsl(parts.query))
+        name = next((value for value in values if strip_extension(value) != value), name)
+    return clean(name)
