@@ -1,5 +1,7 @@
 """Images that stand on a web server, over the whole stack: each ends with its result or its own error."""
 
+import io
+import zipfile
 from collections.abc import Iterator
 
 import pytest
@@ -38,6 +40,19 @@ def test_one_url_becomes_a_result(client, site):
     body = client.post_urls({"url": site.url("/a/photo.jpg"), "width": 200}, WAIT).json()
     assert (body["state"], body["width"], body["error"]) == ("Succeeded", 200, None)
     assert "photo.jpg" in body["download_url"]
+
+
+def test_a_source_names_its_picture_where_the_url_does_not(client, site):
+    for path, name in {"/cd1": "from header.jpg", "/a/b.jpg": "other.jpg"}.items():
+        site.bodies[path] = local_stack.photo()
+        site.dispositions[path] = f'attachment; filename="{name}"'
+    urls = [site.url("/cd1"), site.url("/a/b.jpg")]
+    batch = client.post_urls({"urls": urls, "width": 100}, WAIT).json()
+    client.wait_until_final(batch["batch_job_id"])
+    results = client.results(batch["batch_job_id"]).json()["results"]
+    assert [each["name"] for each in results] == ["from header.jpg", "b.jpg"]
+    archive = client.archive(batch["batch_job_id"]).content
+    assert zipfile.ZipFile(io.BytesIO(archive)).namelist() == ["from header.jpg", "b.jpg"]
 
 
 def test_each_of_many_urls_has_its_own_outcome(client, site):

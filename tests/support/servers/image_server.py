@@ -14,12 +14,16 @@ Answer = bytes | int
 
 
 class ImageSite:
-    """Serves `bodies` by path, counts requests, keeps their headers, and holds back answers to held paths."""
+    """Serves `bodies` by path, counts requests, keeps their headers, and holds back answers to held paths.
+
+    `dispositions` are the `Content-Disposition` of paths that have one.
+    """
 
     def __init__(self) -> None:
         self.bodies: dict[str, Answer | list[Answer]] = {}
         self.requests: Counter[str] = Counter()
         self.headers: dict[str, Mapping[str, str]] = {}
+        self.dispositions: dict[str, str] = {}
         self.port = 0
         self._gates: dict[str, threading.Event] = {}
 
@@ -66,6 +70,8 @@ def image_site() -> Iterator[ImageSite]:
             try:
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
+                if self.path in site.dispositions:
+                    self.send_header("Content-Disposition", site.dispositions[self.path])
                 self.end_headers()
                 self.wfile.write(body)
             except ConnectionError:

@@ -83,9 +83,10 @@ def get(
     async def scenario():
         async with serving(answers) as site:
             guard = AddressGuard(policy, resolve=to_loopback)
-            return await download(
+            source = await download(
                 guard, f"http://{host}:{site.port}{path}", max_bytes, timeouts, at_once, headers
-            ), site
+            )
+            return source.data, site
 
     return asyncio.run(scenario())
 
@@ -135,9 +136,10 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
         }
         async with serving(answers) as site:
             guard = AddressGuard(LOOPBACK, resolve=to_loopback)
-            return await download(
+            source = await download(
                 guard, f"http://images.example:{site.port}/start", 200_000, Timeouts(0.4, 0.4), room
-            ), waited
+            )
+            return source.data, waited
 
     assert asyncio.run(scenario()) == (IMAGE, [True])
 
@@ -174,9 +176,9 @@ def test_a_slot_is_waited_for_once_whatever_the_size(size):
 
         async with serving({"/image": OK + f"Content-Length: {size}\r\n\r\n".encode() + bytes(size)}) as site:
             url = f"http://images.example:{site.port}/image"
-            return await download(
-                AddressGuard(LOOPBACK, resolve=to_loopback), url, 10**6, Timeouts(1, 2), reserve
-            ), len(slots)
+            guard = AddressGuard(LOOPBACK, resolve=to_loopback)
+            source = await download(guard, url, 10**6, Timeouts(1, 2), reserve)
+            return source.data, len(slots)
 
     assert asyncio.run(scenario()) == (bytes(size), 1)
 
@@ -392,7 +394,7 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
             )
 
     if code is None:
-        assert asyncio.run(scenario()) == IMAGE
+        assert asyncio.run(scenario()).data == IMAGE
     else:
         with pytest.raises(ImageFailed) as caught:
             asyncio.run(scenario())

@@ -9,7 +9,6 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from urllib.parse import unquote_to_bytes
 
 import falcon
 from falcon.asgi.multipart import BodyPart
@@ -198,14 +197,10 @@ def _headers(part: BodyPart) -> tuple[str, str | None, bool]:
 
 def _file_name(fields: Mapping[str, str]) -> str | None:
     """Return the file's name, or None if the part is no file; `filename*` (RFC 8187) is the better one."""
-    plain = fields.get("filename")
-    charset, _, quoted = fields.get("filename*", "").partition("'")
-    if not quoted:
-        return plain
-    try:
-        return unquote_to_bytes(quoted.partition("'")[2]).decode(charset)
-    except (ValueError, LookupError):
-        return plain or ""
+    extended = fields.get("filename*", "")
+    if name := file_names.decode_extended(extended):
+        return name
+    return fields.get("filename", "" if "'" in extended else None)
 
 
 async def _read_head(chunks: AsyncIterator[bytes]) -> bytes:

@@ -5,7 +5,7 @@ Pure. A name never decides the type of a file.
 
 import unicodedata
 from pathlib import PurePosixPath
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes, urlsplit
 
 from imagejobs_contract.model.output_names import strip_extension
 
@@ -26,6 +26,17 @@ def clean(name: str) -> str:
     text = unicodedata.normalize("NFC", name[-_MAX_READ_CHARS:].replace("%22", '"'))
     kept = "".join(char for char in text if char not in _BIDI and unicodedata.category(char) not in _CONTROL)
     return kept.strip()[-_MAX_CHARS:]
+
+
+def decode_extended(value: str) -> str | None:
+    """Return the text of a header's parameter such as `filename*` (RFC 8187); None if it is none."""
+    charset, _, quoted = value.partition("'")
+    if not quoted:
+        return None
+    try:
+        return unquote_to_bytes(quoted.partition("'")[2]).decode(charset)
+    except (ValueError, LookupError):
+        return None
 
 
 def from_url(url: str) -> str:

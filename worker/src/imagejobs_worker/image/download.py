@@ -23,7 +23,7 @@ from imagejobs_contract.outbound.http_client import Head, open_exchange
 from imagejobs_contract.outbound.retry_after import retry_after_seconds
 from imagejobs_contract.outbound.url import Url, read_url
 from imagejobs_worker.image.min_rate import MinRate
-from imagejobs_worker.image.sources import BeforeBody, file_too_large
+from imagejobs_worker.image.sources import BeforeBody, Source, file_too_large
 
 MAX_REDIRECTS = 5
 MAX_UNRESERVED_BYTES = 64 * 2**10
@@ -92,8 +92,8 @@ async def download(
     timeouts: Timeouts,
     before_body: BeforeBody,
     headers: RequestHeaders = _PLAIN,
-) -> bytes:
-    """Return the body behind an http(s) URL.
+) -> Source:
+    """Return the file behind an http(s) URL.
 
     Args:
         guard: Connects, to allowed addresses only.
@@ -146,14 +146,14 @@ async def _follow_redirects(
     timeouts: Timeouts,
     before_body: BeforeBody,
     headers: RequestHeaders,
-) -> bytes:
+) -> Source:
     origin = read_url(url).origin
     for _ in range(MAX_REDIRECTS + 1):
         target = read_url(url)
         if target.origin != origin:
             headers = headers.without_given()  # for good: who was elsewhere may be led back by a stranger
         answer = await _get(guard, target, max_bytes, timeouts, before_body, headers)
-        if isinstance(answer, bytes):
+        if isinstance(answer, Source):
             return answer
         url = urljoin(url, answer)
     raise ImageFailed(f"the source redirects more than {MAX_REDIRECTS} times", code=Code.SOURCE_ERROR)
@@ -166,7 +166,8 @@ async def _get(
     timeouts: Timeouts,
     before_body: BeforeBody,
     headers: RequestHeaders,
-) -> bytes | str:
+) -> Source | str:
+    """Return the file, or the Location of a redirect."""
     async with open_exchange(guard, url, timeouts.connect_seconds) as exchange:
         exchange.send("GET", url, headers.fields())
         head = await exchange.read_head()
@@ -176,7 +177,8 @@ async def _get(
             _raise_for_status(head)
         _refuse_compressed(head)
         body = exchange.read_body(head, max_bytes)
-        return await _read_body(timeouts.min_rate.enforce(body), before_body)
+        data = await _read_body(timeouts.min_rate.enforce(body), before_body)
+        return Source(data, _utf8(head.headers.get("content-disposition", "")))
 
 
 async def _read_body(pieces: AsyncIterator[bytes], before_body: BeforeBody) -> bytes:
@@ -205,12 +207,12 @@ def _refuse_compressed(head: Head) -> None:
         )
 
 
-def _utf8(location: str) -> str:
-    """Return a Location that holds raw UTF-8 as browsers read it; headers come as Latin-1."""
+def _utf8(header: str) -> str:
+    """Return a header that holds raw UTF-8 as browsers read it; headers come as Latin-1."""
     try:
-        return location.encode("latin-1").decode()
+        return header.encode("latin-1").decode()
     except UnicodeDecodeError:
-        return location
+        return header
 
 
 def _raise_for_status(head: Head) -> NoReturn:

@@ -15,7 +15,7 @@ from imagejobs_contract.model.source_headers import Headers
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import source_prefixes
-from imagejobs_worker.image.sources import BeforeBody, Download, file_too_large
+from imagejobs_worker.image.sources import BeforeBody, Download, Source, file_too_large
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,8 +58,8 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._folder = folder
 
-    async def fetch(self, item: Item, slot: ReleasableSlot, caller: CallerName = NO_CALLER) -> bytes:
-        """Return the bytes of an item's source.
+    async def fetch(self, item: Item, slot: ReleasableSlot, caller: CallerName = NO_CALLER) -> Source:
+        """Return an item's source.
 
         Args:
             item: Names a key or a URL.
@@ -76,7 +76,7 @@ class Fetcher:
         if not source_prefixes.names_object(key):
             raise ImageFailed(source_prefixes.NOT_PLAIN, code=Code.SOURCE_FORBIDDEN)
         handed = self._take_handoff(self._folder, key) if self._folder else None
-        return await self._get_object(key) if handed is None else handed
+        return Source(await self._get_object(key) if handed is None else handed)
 
     def _take_handoff(self, folder: "Path", key: S3Key) -> bytes | None:
         from imagejobs_contract.wire import handoff
@@ -85,7 +85,7 @@ class Fetcher:
 
     async def _download_url(
         self, url: str, headers: Headers, slot: ReleasableSlot, caller: CallerName
-    ) -> bytes:
+    ) -> Source:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, slot.release)
 
         async def before_body() -> None:
@@ -128,7 +128,7 @@ def guarded_download(policy: EgressPolicy, min_bytes_per_second: int, user_agent
 
     async def read(
         url: str, headers: Headers, max_bytes: int, before_body: BeforeBody, caller: CallerName
-    ) -> bytes:
+    ) -> Source:
         from imagejobs_worker.image.download import RequestHeaders, Timeouts, download
         from imagejobs_worker.image.min_rate import MinRate
 

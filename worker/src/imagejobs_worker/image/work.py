@@ -17,8 +17,10 @@ from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.runtime.traces import NOOP_TRACER, Facts, Kind, Span, Tracer, current_span
 from imagejobs_contract.wire.tasks import Task
+from imagejobs_worker.image import source_names
 from imagejobs_worker.image.fetch import Fetcher, ReleasableSlot
 from imagejobs_worker.image.retry import RetryPolicy, retry
+from imagejobs_worker.image.sources import Source
 from imagejobs_worker.image.store import OutputStore, Ownership, OwnershipLost
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Step, time_step
@@ -40,8 +42,13 @@ class Renderer(Protocol):
 
 
 class RenderedImage(NamedTuple):
-    """An image between the halves."""
+    """An image between the halves.
 
+    Attributes:
+        name: The item's, or one that its source told.
+    """
+
+    name: str
     bytes_in: int
     pictures: tuple[tuple[Variant, Picture], ...]
     cpu_milliseconds: int = 0
@@ -131,11 +138,14 @@ class ImageWork:
 
     async def _try_render(self, task: Task, slot: ReleasableSlot) -> RenderedImage:
         source = await retry(lambda: self._fetch_source(task, slot), task.attempts, self._retry_policy)
-        rendering = await retry(lambda: self._render_source(task, source), task.attempts, self._retry_policy)
+        rendering = await retry(
+            lambda: self._render_source(task, source.data), task.attempts, self._retry_policy
+        )
         pictures = tuple(zip(task.variants, rendering.pictures, strict=True))
-        return RenderedImage(len(source), pictures, _to_milliseconds(rendering.cpu_micros))
+        name = source_names.choose(task.item, source.disposition)
+        return RenderedImage(name, len(source.data), pictures, _to_milliseconds(rendering.cpu_micros))
 
-    async def _fetch_source(self, task: Task, slot: ReleasableSlot) -> bytes:
+    async def _fetch_source(self, task: Task, slot: ReleasableSlot) -> Source:
         with (
             time_step(self._instruments, Step.FETCH),
             self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}),
@@ -172,20 +182,18 @@ class ImageWork:
         # All uploads end before the first error is raised: none may go on after the task was given up.
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
         outputs = [_raise_if_error(end) for end in ends]
-        return success_outcome(task, rendered.bytes_in, outputs, rendered.cpu_milliseconds)
+        return success_outcome(task, rendered, outputs)
 
 
-def success_outcome(
-    task: Task, bytes_in: int, outputs: Sequence[OutputFile], cpu_milliseconds: int = 0
-) -> Outcome:
+def success_outcome(task: Task, rendered: RenderedImage, outputs: Sequence[OutputFile]) -> Outcome:
     """Return the outcome of an image whose results are stored."""
     return Outcome(
         task.index,
-        task.item.name,
+        rendered.name,
         task.attempt,
         outputs=tuple(outputs),
-        bytes_in=bytes_in,
-        cpu_milliseconds=cpu_milliseconds,
+        bytes_in=rendered.bytes_in,
+        cpu_milliseconds=rendered.cpu_milliseconds,
     )
 
 
