@@ -169,6 +169,7 @@ def test_a_refusal_comes_before_the_body(guarded):
 @pytest.mark.parametrize(
     "header",
     ["Basic c2hvcDp4", "Bearer", f"Bearer {SHOP} x", f"Bearer  {SHOP}\u00e9", SHOP, "Bearer " + "x" * 5000],
+    ids=["another scheme", "no key", "more than a key", "not ASCII", "no scheme", "too long"],
 )
 def test_other_ways_to_show_a_key_are_refused(guarded, header):
     with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as connection:
