@@ -14,8 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from support.chaos import plan as plans
-from support.chaos.machine import Machine, machine
-from support.chaos.plan import Place, Plan
+from support.chaos.cluster import cluster_machine
+from support.chaos.local_machine import local_machine
+from support.chaos.machine import Machine
+from support.chaos.plan import ONE_MACHINE, Place, Plan
 from support.chaos.run import Result, run
 
 KEPT = Path(".cache/chaos")
@@ -33,7 +35,8 @@ class Machines:
         """Return the machine of a kind."""
         if place not in self._running:
             after = ExitStack()
-            self._running[place] = (after.enter_context(machine(place)), after)
+            wanted = cluster_machine() if place is Place.CLUSTER else local_machine(place)
+            self._running[place] = (after.enter_context(wanted), after)
         return self._running[place][0]
 
     def drop(self, place: Place) -> None:
@@ -51,7 +54,8 @@ def main() -> int:
     """Run all plans and print a line for each; return 1 if something did not hold."""
     arguments = _arguments()
     seeds = arguments.seed or range(FIRST_SEED, FIRST_SEED + arguments.seeds)
-    drawn = [plans.draw(seed, arguments.longest) for seed in seeds]
+    places = (Place.CLUSTER,) if arguments.cluster else ONE_MACHINE
+    drawn = [plans.draw(seed, arguments.longest, places) for seed in seeds]
     if arguments.plan:
         sys.stdout.writelines(f"{each}\n" for each in drawn)
         return 0
@@ -77,6 +81,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=20, help="Run the seeds from 1 to this number (20).")
     parser.add_argument("--longest", type=float, default=4.0, help="Seconds of the longest fault (4).")
     parser.add_argument("--minutes", type=float, default=60.0, help="Begin no run after this time (60).")
+    parser.add_argument("--cluster", action="store_true", help="Run on a control plane of Kubernetes.")
     parser.add_argument("--plan", action="store_true", help="Print what would be done.")
     return parser.parse_args()
 
@@ -105,8 +110,7 @@ def _run(machines: Machines, plan: Plan) -> Result:
 def _keep_logs(place: Machine, plan: Plan) -> None:
     kept = KEPT / f"seed-{plan.seed}"
     shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(place.stack.data / "logs", kept)
-    shutil.copy(place.stack.output, kept / "terminal")
+    shutil.copytree(place.folder / "logs", kept)
     sys.stdout.write(f"  its logs: {kept}\n")
 
 

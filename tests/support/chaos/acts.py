@@ -42,11 +42,9 @@ def begin(machine: Machine, fault: Fault) -> Undo | None:
 
 def _kill(machine: Machine, fault: Fault) -> None:
     if fault.target is Target.EVERYTHING:
-        machine.stack.kill()
-        machine.stack.start()
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(_process(machine, fault), signal.SIGKILL)
+        machine.kill_everything()
+    else:
+        machine.kill(_process(machine, fault))
 
 
 def _freeze(machine: Machine, fault: Fault) -> Undo:
@@ -122,7 +120,7 @@ def _ask_redis(machine: Machine, *command: str) -> None:
 
 def _lock(machine: Machine, fault: Fault) -> Undo:
     connection = sqlite3.connect(
-        machine.stack.data / "jobs.db", 1.0, isolation_level=None, check_same_thread=False
+        machine.folder / "jobs.db", 1.0, isolation_level=None, check_same_thread=False
     )
     try:
         connection.execute("BEGIN IMMEDIATE")

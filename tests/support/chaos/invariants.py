@@ -145,7 +145,7 @@ def _process_rests(machine: Machine) -> list[str]:
     zygotes, children = len(machine.processes(Target.ZYGOTE)), len(machine.processes(Target.CHILD))
     if workers != 2 or zygotes > workers or children > 2 * workers:
         rests.append(f"{workers} workers, {zygotes} zygotes, {children} children")
-    return rests + [f"stray process {each}" for each in machine.strays()]
+    return rests + [f"a stray: {each}" for each in machine.strays()]
 
 
 def wrong_after_deletion(machine: Machine, client: ApiClient, load: Load, before: set[str]) -> Iterator[str]:
@@ -156,8 +156,9 @@ def wrong_after_deletion(machine: Machine, client: ApiClient, load: Load, before
             yield f"DELETE {job.id}: {answer.status_code} {answer.text[:200]}"
     if not happens(lambda: not client.jobs(limit=100), DELETED_SECONDS):
         yield f"deleted jobs stay: {[each['job_id'] for each in client.jobs(limit=100)]}"
-    if not happens(lambda: not _file_rests(machine, load, before), REST_SECONDS):
+    if not happens(lambda: not (_file_rests(machine, load, before) or machine.strays()), REST_SECONDS):
         yield from _file_rests(machine, load, before)
+        yield from machine.strays()
 
 
 def _file_rests(machine: Machine, load: Load, before: set[str]) -> list[str]:

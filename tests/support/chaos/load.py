@@ -88,7 +88,7 @@ class Load:
 
 
 def _post(machine: Machine, sending: Sending, key: str) -> httpx2.Response:
-    url, headers = machine.stack.url, {"Idempotency-Key": key, "Prefer": "respond-async"}
+    url, headers = machine.url, {"Idempotency-Key": key, "Prefer": "respond-async"}
     photos = [(f"{n}.jpg", machine.photos[n % PHOTOS]) for n in range(sending.images - sending.broken)]
     with httpx2.Client(base_url=url, timeout=REQUEST_SECONDS) as http:
         if sending.way is Way.SINGLE:
@@ -131,7 +131,7 @@ class Watch:
             while not self._stopped.wait(POLL_SECONDS):
                 for job in tuple(self._load.accepted):
                     try:
-                        answer = http.get(f"{self._load.machine.stack.url}/api/progress/{job.id}")
+                        answer = http.get(f"{self._load.machine.url}/api/progress/{job.id}")
                     except (httpx2.HTTPError, OSError):
                         continue
                     if answer.status_code == 200:

@@ -17,6 +17,8 @@ class Place(StrEnum):
     """`imagejobs local` runs Valkey and SeaweedFS, and starts them again when they end."""
     BEYOND = "servers behind lines"
     """Redis and S3 are reached through lines that break (`support.servers.tcp_line`)."""
+    CLUSTER = "cluster"
+    """A control plane of Kubernetes, which is behind such a line, too; pods are processes."""
 
 
 class Target(StrEnum):
@@ -30,6 +32,8 @@ class Target(StrEnum):
     SHARD = "shard"
     REDIS = "Redis"
     S3 = "S3"
+    API_SERVER = "API server"
+    ETCD = "etcd"
     SQLITE = "SQLite"
     DISK = "disk"
     CLOCK = "clock"
@@ -61,13 +65,14 @@ ANYWHERE = (
     (Target.REDIS, Kind.EMPTIED),
     (Target.REDIS, Kind.FULL),
     (Target.REDIS, Kind.READ_ONLY),
-    (Target.SQLITE, Kind.LOCKED),
     (Target.CLOCK, Kind.AHEAD),
     (Target.CLOCK, Kind.BEHIND),
 )
+BROKEN_LINE = (Kind.SLOW, Kind.CUT, Kind.SILENT)
 FAULTS = {
     Place.OWN: (
         *ANYWHERE,
+        (Target.SQLITE, Kind.LOCKED),
         (Target.REDIS, Kind.KILLED),
         (Target.REDIS, Kind.FROZEN),
         (Target.S3, Kind.KILLED),
@@ -77,10 +82,22 @@ FAULTS = {
     ),
     Place.BEYOND: (
         *ANYWHERE,
-        *product((Target.REDIS, Target.S3), (Kind.SLOW, Kind.CUT, Kind.SILENT)),
+        (Target.SQLITE, Kind.LOCKED),
+        *product((Target.REDIS, Target.S3), BROKEN_LINE),
+    ),
+    Place.CLUSTER: (
+        *ANYWHERE,
+        *product((Target.REDIS, Target.S3, Target.API_SERVER), BROKEN_LINE),
+        *product((Target.API_SERVER, Target.ETCD), (Kind.KILLED, Kind.FROZEN)),
     ),
 }
 """The faults of each place, all equally likely."""
+LINES = {
+    Place.BEYOND: (Target.REDIS, Target.S3),
+    Place.CLUSTER: (Target.REDIS, Target.S3, Target.API_SERVER),
+}
+"""The lines on which answers are counted."""
+ONE_MACHINE = (Place.OWN, Place.BEYOND)
 MAX_FAULTS = 3
 MAX_SENDINGS = 4
 SEND_SECONDS = 1.0
@@ -163,14 +180,15 @@ class Plan:
         return f"seed {self.seed}: {self.place}; {jobs}; " + "; ".join(map(str, self.faults))
 
 
-def draw(seed: int, longest_seconds: float = 4.0) -> Plan:
+def draw(seed: int, longest_seconds: float = 4.0, places: Sequence[Place] = ONE_MACHINE) -> Plan:
     """Return the plan of a seed.
 
     Args:
+        places: Where it may happen.
         longest_seconds: The longest fault.
     """
     rng = random.Random(seed)
-    place = rng.choice(list(Place))
+    place = rng.choice(places)
     faults = _possible_together(
         [_draw_fault(rng, place, longest_seconds) for _ in range(rng.randint(1, MAX_FAULTS))]
     )
@@ -195,8 +213,8 @@ def _draw_sending(rng: random.Random, way: Way) -> Sending:
 def _draw_fault(rng: random.Random, place: Place, longest_seconds: float) -> Fault:
     after, which = round(rng.uniform(0, BEGIN_SECONDS), 3), rng.randrange(1000)
     lasts = round(rng.uniform(0.3, longest_seconds), 3)
-    if place is Place.BEYOND and rng.random() < 0.4:
-        line, target = rng.choice((Target.REDIS, Target.S3)), rng.choice(PROGRAMS)
+    if place in LINES and rng.random() < 0.4:
+        line, target = rng.choice(LINES[place]), rng.choice(PROGRAMS)
         return Fault(target, Kind.KILLED, after, 0.0, which, Point(line, rng.randint(1, 60)))
     target, kind = rng.choice(FAULTS[place])
     return Fault(target, kind, after, 0.0 if kind in INSTANT else lasts, which)

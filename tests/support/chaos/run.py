@@ -113,12 +113,12 @@ def _do(machine: Machine, faults: tuple[Fault, ...], began: float) -> list[str]:
 
 def _wrong_until_the_end(machine: Machine, load: Load) -> Iterator[str]:
     """Wait until everything is ready and all jobs have ended; yield what does not come to its end."""
-    if not happens(machine.stack.is_ready, READY_SECONDS):
+    if not happens(machine.is_ready, READY_SECONDS):
         yield f"not ready {READY_SECONDS:g} s after the last fault"
         return
     # One more, which needs every program: when it has ended, those that were killed last work again, too.
     load.send(-1, LAST, time.monotonic() + READY_SECONDS)
-    with httpx2.Client(base_url=machine.stack.url, timeout=20) as http:
+    with httpx2.Client(base_url=machine.url, timeout=20) as http:
         client = ApiClient(http)
         open_jobs = [each.id for each in load.accepted]
 
@@ -132,7 +132,7 @@ def _wrong_until_the_end(machine: Machine, load: Load) -> Iterator[str]:
 
 
 def _wrong_afterwards(machine: Machine, load: Load, before: set[str]) -> Iterator[str]:
-    with httpx2.Client(base_url=machine.stack.url, timeout=20) as http:
+    with httpx2.Client(base_url=machine.url, timeout=20) as http:
         client = ApiClient(http)
         yield from invariants.wrong_with_jobs(machine, client, load, before)
         yield from invariants.wrong_at_rest(machine)
