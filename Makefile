@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run web test test-web test-clients test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-operator bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run web test test-web test-clients test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-operator bench-pod bench-batch bench-two bench-soak bench-hostile chaos fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -41,9 +41,9 @@ check: setup ## Check without changing a file: format, lint, types, layers, layo
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/mypy
 	@$(BIN)/mypy tools
-	@# The benches and fuzzers run by hand only: that the names they use exist is seen here.
+	@# The benches, fuzzers and chaos run by hand only: that the names they use exist is seen here.
 	@MYPYPATH=tests:tests/bench:tests/fuzz:contract/src:api/src:operator/src:worker/src:cli/src $(BIN)/mypy --config-file= --ignore-missing-imports \
-	  --disable-error-code=arg-type --disable-error-code=assignment --disable-error-code=return-value tests/bench/*.py tests/fuzz/*.py
+	  --disable-error-code=arg-type --disable-error-code=assignment --disable-error-code=return-value tests/bench/*.py tests/fuzz/*.py tests/chaos/seeds.py
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/layout.py
 	@$(BIN)/python tools/settings_page.py --check
@@ -104,6 +104,9 @@ bench-soak: setup ## Load the whole service for 20 minutes and check that nothin
 
 bench-hostile: setup ## Measure what hostile files and the cage cost, and memory over 2,000 images
 	@PYTHONPATH=tests $(BIN)/python tests/bench/hostile.py $(ARGS)
+
+chaos: setup ## Break everything on one machine at random and check that no image is lost (2 minutes); ARGS="--seeds 200" for more, "--seed 17" for one again, "--cluster" for Kubernetes
+	@PYTHONPATH=tests $(BIN)/python tests/chaos/seeds.py $(ARGS)
 
 fuzz: setup ## Feed damaged files to the image work for a minute; ARGS="--seconds 1800" for longer
 	@PYTHONPATH=tests $(BIN)/python tests/fuzz/run.py $(ARGS)
