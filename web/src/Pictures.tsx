@@ -115,7 +115,7 @@ function Card({ result, onOpen }: { result: Result; onOpen: () => void }) {
   );
 }
 
-function Thumbnail({ output, format }: { output: string; format: string }) {
+export function Thumbnail({ output, format }: { output: string; format: string }) {
   const { t } = useWords();
   const [isBroken, setBroken] = useState(false);
   return (
