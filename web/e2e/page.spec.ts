@@ -146,6 +146,31 @@ test("a sample that fails says why, and the others go on", async ({ page }) => {
   await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(100);
 });
 
+test("a format that the browser cannot show has a preview from the server", async ({ page }) => {
+  const seen = watchBrowser(page);
+  const scan = { name: "scan.tif", mimeType: "image/tiff", buffer: readFileSync(process.env.SCAN ?? "") };
+  await page.goto("/");
+  await page.getByLabel("Choose pictures").setInputFiles([scan]);
+  const image = page.locator(".samples img"); // of a TIFF, which is made of a TIFF
+  await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(1600);
+  await page.getByLabel("Format").selectOption("webp");
+  await page.getByLabel("Width (pixels)").fill("640");
+  await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(640);
+  await page.locator(".samples button").click();
+  await expect(page.getByText("This browser cannot show the original")).toBeVisible();
+  const before = page.getByRole("dialog").getByAltText("Before: scan.tif");
+  await expect.poll(() => before.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(1600);
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Format").selectOption("");
+  await page.getByRole("button", { name: "Make it smaller" }).click();
+  await page.locator("button.card").click();
+  await expect(page.getByText("This browser cannot show the result")).toBeVisible();
+  await expect(page.getByRole("dialog").getByAltText("scan.tif")).toBeVisible();
+  await expectAccessible(page);
+  expect(seen.complaints).toEqual([]);
+});
+
 test("a reload in the middle, and the same job at its address, go on", async ({ page }) => {
   await page.goto("/");
   await send(page, photos());

@@ -1,10 +1,11 @@
 // Pictures that were chosen and are not sent yet: what the settings make of some of them, and of all about.
 import { Button, Group, Text, Title, VisuallyHidden } from "@mantine/core";
 import { Suspense, lazy, useEffect, useState } from "react";
+import type { Output, Result } from "./api";
 import { Chooser } from "./Chooser";
 import { formatBytes, formatPercent, showName } from "./format";
 import { explain, isKeyProblem, useWords } from "./page";
-import { Sizes, Thumbnail } from "./Pictures";
+import { ALL_SIZES, Sizes, Thumbnail } from "./Pictures";
 import { type Sample, estimateBytes, useSamples } from "./samples";
 import { forgetChosen, sendChosen } from "./upload";
 
@@ -51,10 +52,14 @@ function Estimate({ files, samples, bytes }: { files: File[]; samples: Sample[];
   if (!samples.length) return <Text c="dimmed">{t.noSamples}</Text>;
   if (after === null) return <Text c="dimmed">{isBusy ? t.sampling : t.noEstimate}</Text>;
   const size = formatBytes(after, language);
-  const text = after <= bytes ? t.estimate(size, formatPercent(1 - after / bytes, language)) : t.estimateMore(size);
+  const sizes = Math.max(...samples.map((each) => each.result?.outputs.length ?? 0));
+  const saves = after <= bytes && sizes === 1;
+  const percent = formatPercent(1 - after / bytes, language);
+  const text =
+    sizes > 1 ? t.estimateSizes(size, sizes) : saves ? t.estimate(size, percent) : t.estimateMore(size);
   return (
     <>
-      <Text fw={600} className={after <= bytes ? "good" : ""}>
+      <Text fw={600} className={saves ? "good" : ""}>
         {text}
       </Text>
       <VisuallyHidden role="status">{isBusy ? t.sampling : text}</VisuallyHidden>
@@ -105,11 +110,15 @@ function Samples({ samples }: { samples: Sample[] }) {
   );
 }
 
+function largest(result: Result): Output | undefined {
+  return [...result.outputs].sort((a, b) => b.width * b.height - a.width * a.height)[0];
+}
+
 function SampleCard({ sample, onOpen }: { sample: Sample; onOpen: () => void }) {
   const { t } = useWords();
   const { file, result, problem, isBusy } = sample;
   const name = showName(file.name);
-  const [output] = result?.outputs ?? [];
+  const output = result && largest(result);
   if (problem || !result || !output) {
     return (
       <div className="card">
@@ -122,9 +131,9 @@ function SampleCard({ sample, onOpen }: { sample: Sample; onOpen: () => void }) 
   }
   return (
     <button type="button" className={`card ${isBusy ? "stale" : ""}`} onClick={onOpen} aria-label={t.openPicture(name)}>
-      <Thumbnail key={output.download_url} output={output.download_url} format={output.format} />
+      <Thumbnail key={output.download_url} output={output.download_url} original={file} />
       <bdi className="name">{name}</bdi>
-      <Sizes result={result} />
+      <Sizes result={result} variant={ALL_SIZES} />
     </button>
   );
 }

@@ -241,7 +241,7 @@ interface SampleBody extends Omit<Output, "variant"> {
  *
  * @throws ApiError also with the code `sample_slow`, which is this page's own: it takes longer than anybody looks.
  */
-export async function postSample(file: File, fields: [string, string][], signal: AbortSignal): Promise<Result> {
+export async function postSample(file: File, fields: [string, string][], signal?: AbortSignal): Promise<Result> {
   const form = new FormData();
   for (const [name, value] of fields) form.append(name, value);
   form.append("image", file, file.name);
@@ -249,7 +249,7 @@ export async function postSample(file: File, fields: [string, string][], signal:
     method: "POST",
     body: form,
     headers: { Prefer: `wait=${SAMPLE_SECONDS}` },
-    signal,
+    signal: signal ?? null,
   });
   const body = (await answer.json()) as SampleBody;
   if (answer.status !== 200) {
