@@ -115,6 +115,7 @@ def test_defaults_that_the_server_fills_in_change_nothing_for_python(judge):
             "smallestFormat": False,
             "lossless": False,
             "chromaSubsampling": "auto",
+            "placeholder": False,
         }
     ]
     assert (filled["execution"], filled["retry"], filled["output"]) == (

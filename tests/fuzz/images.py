@@ -36,6 +36,7 @@ OPTIONS = (
     {"height": 7, "fit": Fit.FILL, "width": 9},
     {"keep_copyright": True, "lossless": True},
     {"smallest_format": True},
+    {"placeholder": True},
     {"max_size": 700, "max_size_by": MaxSizeBy.PALETTE},
 )
 RESULT_FORMATS = (None, *Format)

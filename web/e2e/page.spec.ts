@@ -32,14 +32,24 @@ function watchBrowser(page: Page): { complaints: string[]; hosts: Set<string> } 
   return seen;
 }
 
-async function send(page: Page, files: ReturnType<typeof photos>): Promise<void> {
+async function start(page: Page, files: ReturnType<typeof photos>): Promise<void> {
   await page.getByLabel("Choose pictures").setInputFiles(files);
+  await page.getByRole("button", { name: /^Make .+ smaller$/ }).click();
+}
+
+async function send(page: Page, files: ReturnType<typeof photos>): Promise<void> {
+  await start(page, files);
   await page.waitForURL("**/jobs/**");
 }
 
 async function expectAccessible(page: Page): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+}
+
+async function expectFits(page: Page): Promise<void> {
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
 }
 
 test("twenty photos and a broken file: small ones, one reason in words, no foreign host", async ({ page }) => {
@@ -80,6 +90,85 @@ test("twenty photos and a broken file: small ones, one reason in words, no forei
   expect(readFileSync(await zip.path()).subarray(0, 2).toString()).toBe("PK");
   expect(seen.complaints).toEqual([]);
   expect([...seen.hosts]).toEqual(["127.0.0.1"]);
+});
+
+test("three samples show what the settings do before anything starts", async ({ page, request }) => {
+  const seen = watchBrowser(page);
+  const requests: string[] = [];
+  page.on("request", (each) => each.method() === "POST" && requests.push(new URL(each.url()).pathname));
+  const newestJob = async () => {
+    const { jobs } = (await (await request.get("/api/jobs?limit=1")).json()) as { jobs: { job_id: string }[] };
+    return jobs[0]?.job_id;
+  };
+  const before = await newestJob();
+  await page.goto("/");
+  await page.getByLabel("Choose pictures").setInputFiles(photos());
+  const samples = page.getByRole("list", { name: "Some of them, as they will be" });
+  await expect(samples.getByRole("button")).toHaveCount(3);
+  await expect(page.getByText(/^about .+ afterwards \(−\d+\s?%\)$/).first()).toBeVisible();
+  const naturalWidth = () => samples.locator("img").first().evaluate((image: HTMLImageElement) => image.naturalWidth);
+  await expect.poll(naturalWidth).toBe(1600);
+  await expectAccessible(page);
+
+  await page.getByLabel("Width (pixels)").fill("");
+  await page.getByLabel("Width (pixels)").pressSequentially("320");
+  await expect.poll(naturalWidth).toBe(320);
+  await expect(samples.getByRole("button").first()).toContainText(/−9\d\s?%/);
+  expect(requests.filter((each) => each === "/api/sample").length).toBeLessThan(10); // not one for each key
+  await samples.getByRole("button").first().click();
+  await expect(page.getByRole("dialog").getByText("320 × 240 · JPEG")).toBeVisible();
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+
+  await page.getByLabel("Width (pixels)").fill("99999");
+  await expect(page.getByRole("alert")).toContainText("width");
+  await expectAccessible(page);
+  await page.getByLabel("Width (pixels)").fill("200");
+  await expect.poll(naturalWidth).toBe(200);
+  expect(requests).not.toContain("/api/batch");
+  await page.getByRole("button", { name: "Choose anew" }).click();
+  await expect(page.getByText("Drop pictures or a folder")).toBeVisible();
+  expect(await newestJob()).toBe(before);
+  expect(seen.complaints).toEqual([]);
+});
+
+test("a sample that fails says why, and the others go on", async ({ page }) => {
+  await page.goto("/");
+  await page.getByLabel("Choose pictures").setInputFiles([...photos().slice(0, 1), broken]);
+  await expect(page.getByText("This is not a picture. Check the file.")).toBeVisible();
+  await expect(page.getByText(/^about .+ afterwards/).first()).toBeVisible();
+  await expectAccessible(page);
+  await page.context().setOffline(true);
+  await page.getByLabel("Width (pixels)").fill("100");
+  await expect(page.getByRole("alert")).toContainText("The connection was lost");
+  await page.context().setOffline(false);
+  const image = page.locator(".samples img");
+  await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(100);
+});
+
+test("a format that the browser cannot show has a preview from the server", async ({ page }) => {
+  const seen = watchBrowser(page);
+  const scan = { name: "scan.tif", mimeType: "image/tiff", buffer: readFileSync(process.env.SCAN ?? "") };
+  await page.goto("/");
+  await page.getByLabel("Choose pictures").setInputFiles([scan]);
+  const image = page.locator(".samples img"); // of a TIFF, which is made of a TIFF
+  await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(1600);
+  await page.getByLabel("Format").selectOption("webp");
+  await page.getByLabel("Width (pixels)").fill("640");
+  await expect.poll(() => image.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(640);
+  await page.locator(".samples button").click();
+  await expect(page.getByText("This browser cannot show the original")).toBeVisible();
+  const before = page.getByRole("dialog").getByAltText("Before: scan.tif");
+  await expect.poll(() => before.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(1600);
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Format").selectOption("");
+  await page.getByRole("button", { name: "Make it smaller" }).click();
+  await page.locator("button.card").click();
+  await expect(page.getByText("This browser cannot show the result")).toBeVisible();
+  await expect(page.getByRole("dialog").getByAltText("scan.tif")).toBeVisible();
+  await expectAccessible(page);
+  expect(seen.complaints).toEqual([]);
 });
 
 test("a reload in the middle, and the same job at its address, go on", async ({ page }) => {
@@ -256,10 +345,13 @@ test("German, on a phone, with the keyboard alone", async ({ browser }) => {
   await page.keyboard.press("Tab");
   await expect(page.getByRole("link", { name: "Zum Inhalt" })).toBeFocused();
   await page.getByLabel("Bilder auswählen").setInputFiles([...photos().slice(0, 3), broken]);
+  await expect(page.getByText(/danach etwa/).first()).toBeVisible();
+  await expectFits(page);
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "4 Bilder verkleinern" }).click();
   await expect(page.getByText("3 von 4 fertig").first()).toBeVisible();
   await expect(page.getByText("Das ist kein Bild. Prüfen Sie die Datei.")).toBeVisible();
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overflow).toBeLessThanOrEqual(0);
+  await expectFits(page);
   await expectAccessible(page);
   await context.close();
 });
@@ -297,7 +389,7 @@ test("a busy server is waited for, and too much is told in words", async ({ page
   await page.goto(KEYED);
   await page.getByLabel("API key").fill(SMALL_KEY);
   await page.getByRole("button", { name: "Continue" }).click();
-  await page.getByLabel("Choose pictures").setInputFiles(photos().slice(0, 1));
+  await start(page, photos().slice(0, 1));
   await expect(page.getByText("The server is busy.")).toBeVisible();
   await expectAccessible(page);
   await request.post(`${KEYED}/api/jobs/${id}/cancel`, { headers });
@@ -305,7 +397,7 @@ test("a busy server is waited for, and too much is told in words", async ({ page
   await expect(page.getByText("1 of 1 done").first()).toBeVisible();
 
   await page.goto(SMALL);
-  await page.getByLabel("Choose pictures").setInputFiles(photos());
+  await start(page, photos());
   await expect(page.getByText("More than this server takes at once.")).toBeVisible();
   await expectAccessible(page);
 });
@@ -313,7 +405,7 @@ test("a busy server is waited for, and too much is told in words", async ({ page
 test("pictures that were not sent before a reload are sent after it", async ({ page, context }) => {
   await page.goto("/");
   await context.setOffline(true);
-  await page.getByLabel("Choose pictures").setInputFiles(photos().slice(0, 3));
+  await start(page, photos().slice(0, 3));
   await expect(page.getByText("The server is busy.")).toBeVisible();
   await context.setOffline(false);
   page.on("dialog", (dialog) => void dialog.accept()); // the browser asks whether to leave

@@ -25,8 +25,17 @@ for (const [device, viewport] of Object.entries(sizes)) {
     await page.goto(url);
     await page.waitForLoadState("networkidle");
     await shot("home");
+    await page.locator("input[type=file]").first().setInputFiles(files);
+    await page.getByText(/^about .+ afterwards/).first().waitFor({ timeout: 60000 });
+    await page.waitForLoadState("networkidle");
+    await shot("chosen");
+    await page.getByLabel("Sizes").selectOption({ label: "Several sizes" });
+    await page.waitForTimeout(1500);
+    await page.waitForLoadState("networkidle");
+    await page.screenshot({ path: `${folder}/sizes-${device}-${colorScheme}.png`, fullPage: true });
+    await page.getByRole("button", { name: "Reset" }).click();
     if (!job) {
-      await page.locator("input[type=file]").first().setInputFiles(files);
+      await page.getByRole("button", { name: /^Make .+ smaller$/ }).click();
       await page.waitForURL("**/jobs/**");
       await shot("running");
       await page.getByText("You saved").waitFor({ timeout: 60000 });

@@ -8,7 +8,7 @@ import { JobView } from "./JobView";
 import { KeyForm } from "./KeyForm";
 import { LanguageContext, go, useAddress, useWords } from "./page";
 import { SendingBar } from "./SendingBar";
-import { addFiles, onUpload, uploadState } from "./upload";
+import { chooseFiles, onUpload, uploadState } from "./upload";
 import { type Language, firstLanguage, rememberLanguage } from "./words";
 
 export function App() {
@@ -135,9 +135,9 @@ function useDrop(enabled: boolean): boolean {
       setDragging(false);
       if (!event.dataTransfer || !hasFiles(event)) return;
       event.preventDefault();
-      void droppedFiles(event.dataTransfer).then(addFiles);
+      void droppedFiles(event.dataTransfer).then(chooseFiles);
     };
-    const paste = (event: ClipboardEvent) => addFiles(usable(event.clipboardData?.files ?? []));
+    const paste = (event: ClipboardEvent) => chooseFiles(usable(event.clipboardData?.files ?? []));
     const handlers = { dragenter: enter, dragleave: leave, dragover: over, drop, paste } as Record<
       string,
       (event: never) => void

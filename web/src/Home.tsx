@@ -1,15 +1,17 @@
 // The first view: choose pictures and settings, and find earlier jobs.
 import { Anchor, Badge, Button, Group, NativeSelect, Stack, Text, Title } from "@mantine/core";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { ApiError, type JobSummary, listJobs } from "./api";
-import { usable } from "./files";
+import { Chooser } from "./Chooser";
+import { Chosen } from "./Chosen";
 import { formatTime, showName } from "./format";
 import { explain, go, isKeyProblem, useTitle, useWords } from "./page";
 import { SettingsForm } from "./SettingsForm";
-import { addFiles } from "./upload";
+import { onUpload, uploadState } from "./upload";
 
 export function Home({ query, onKeyNeeded }: { query: string; onKeyNeeded: () => void }) {
   const { t } = useWords();
+  const { chosen } = useSyncExternalStore(onUpload, uploadState);
   useTitle(`imagejobs · ${t.tagline}`);
   return (
     <div className="home">
@@ -17,46 +19,10 @@ export function Home({ query, onKeyNeeded }: { query: string; onKeyNeeded: () =>
       <Text c="dimmed" mb="md">
         {t.lead}
       </Text>
-      <Chooser />
+      {chosen.length ? <Chosen files={chosen} query={query} onKeyNeeded={onKeyNeeded} /> : <Chooser />}
       <SettingsForm query={query} />
       <EarlierJobs query={query} onKeyNeeded={onKeyNeeded} />
     </div>
-  );
-}
-
-function Chooser() {
-  const { t } = useWords();
-  const files = useRef<HTMLInputElement>(null);
-  const folder = useRef<HTMLInputElement>(null);
-  const camera = useRef<HTMLInputElement>(null);
-  const take = (input: HTMLInputElement) => {
-    addFiles(usable(input.files ?? []));
-    input.value = "";
-  };
-  const hidden = { type: "file", hidden: true, onChange: (event: { currentTarget: HTMLInputElement }) => take(event.currentTarget) } as const;
-  return (
-    <section className="chooser">
-      <div className="not-touch">
-        <Text fw={600} size="lg">
-          {t.drop}
-        </Text>
-        <Text c="dimmed">{t.paste}</Text>
-      </div>
-      <Group justify="center" mt="sm">
-        <Button size="md" onClick={() => files.current?.click()}>
-          {t.choose}
-        </Button>
-        <Button size="md" variant="default" className="not-touch" onClick={() => folder.current?.click()}>
-          {t.folder}
-        </Button>
-        <Button size="md" variant="default" className="touch" onClick={() => camera.current?.click()}>
-          {t.camera}
-        </Button>
-      </Group>
-      <input ref={files} {...hidden} multiple accept="image/*,.heic,.heif,.avif" aria-label={t.choose} />
-      <input ref={folder} {...hidden} multiple {...{ webkitdirectory: "" }} aria-label={t.folder} />
-      <input ref={camera} {...hidden} accept="image/*" capture="environment" aria-label={t.camera} />
-    </section>
   );
 }
 

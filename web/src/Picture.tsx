@@ -5,8 +5,9 @@ import { ReactCompareSlider, ReactCompareSliderImage } from "react-compare-slide
 import type { Result } from "./api";
 import { showName } from "./format";
 import { CopyButton } from "./JobView";
-import { useWords } from "./page";
+import { explain, useWords } from "./page";
 import { Sizes } from "./Pictures";
+import { useShown } from "./previews";
 
 const ZOOMS = [1, 2, 4];
 
@@ -24,10 +25,25 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
   const [variant, setVariant] = useState(0);
   const [zoom, setZoom] = useState(0);
   const output = result.outputs[variant] ?? result.outputs[0];
-  const before = useObjectUrl(original);
-  const [canCompare, setCanCompare] = useState(true);
+  const before = useShown(useObjectUrl(original), original);
+  const after = useShown(output?.download_url ?? null, original);
+  // A preview of the original beside the original would compare nothing.
+  const canCompare = before.src !== null && !after.isPreview;
+  const whole = after.src ?? before.src;
+  const note = after.isPreview
+    ? whole
+      ? t.isResultPreview
+      : t.noPreview
+    : before.isBusy
+      ? t.previewing
+      : before.problem
+        ? explain(t, before.problem)
+        : before.isPreview
+          ? t.isPreview
+          : canCompare
+            ? ""
+            : t.noBefore;
   useEffect(() => {
-    setCanCompare(true);
     const press = (event: KeyboardEvent) => {
       if ((event.target as HTMLElement).closest("[role=slider], input, select")) return;
       if (event.key === "+") setZoom((now) => Math.min(ZOOMS.length - 1, now + 1));
@@ -60,25 +76,26 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
             <CloseButton onClick={onClose} aria-label={t.close} data-autofocus />
           </Group>
       <div className={`zoom zoom-${ZOOMS[zoom]}`} tabIndex={zoom ? 0 : -1} role={zoom ? "region" : undefined} aria-label={zoom ? name : undefined}>
-      {before && canCompare ? (
+      {canCompare ? (
           <ReactCompareSlider
             className="compare"
             aria-label={t.compare}
-            itemOne={<ReactCompareSliderImage src={before} alt={`${t.before}: ${name}`} onError={() => setCanCompare(false)} />}
-            itemTwo={<ReactCompareSliderImage src={output.download_url} alt={`${t.after}: ${name}`} />}
+            itemOne={<ReactCompareSliderImage src={before.src ?? ""} alt={`${t.before}: ${name}`} onError={before.onError} />}
+            itemTwo={<ReactCompareSliderImage src={output.download_url} alt={`${t.after}: ${name}`} onError={after.onError} />}
           />
       ) : (
-          <img className="whole" src={output.download_url} alt={name} />
+        whole && <img className="whole" src={whole} alt={name} onError={after.onError} />
       )}
       </div>
-      {before && canCompare ? (
+      {canCompare && (
         <div className="compare-words">
           <span>{t.before}</span>
           <span>{t.after}</span>
         </div>
-      ) : (
-        <Text size="sm" c="dimmed">
-          {t.noBefore}
+      )}
+      {note && (
+        <Text size="sm" c="dimmed" role="status">
+          {note}
         </Text>
       )}
       <Group justify="space-between" mt="sm">

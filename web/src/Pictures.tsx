@@ -7,6 +7,7 @@ import type { Result } from "./api";
 import { FINAL } from "./follow";
 import { formatBytes, formatPercent, showName } from "./format";
 import { explain, useWords } from "./page";
+import { useShown } from "./previews";
 
 const CARD_PIXELS = 170;
 const GAP_PIXELS = 12;
@@ -51,7 +52,7 @@ export function Pictures({ results, originals, addressToSave }: Props) {
           {rows.map((row) => (
             <div key={row[0]?.job_id} className={`row columns-${Math.min(columns, 8)}`}>
               {row.map((each) => (
-                <Card key={each.job_id} result={each} onOpen={() => setShown(each.job_id)} />
+                <Card key={each.job_id} result={each} original={originals.get(each.job_id)} onOpen={() => setShown(each.job_id)} />
               ))}
             </div>
           ))}
@@ -92,7 +93,7 @@ function Failures({ failed }: { failed: Result[] }) {
   );
 }
 
-function Card({ result, onOpen }: { result: Result; onOpen: () => void }) {
+function Card({ result, original, onOpen }: { result: Result; original: File | undefined; onOpen: () => void }) {
   const { t } = useWords();
   const output = result.outputs[0];
   const name = showName(result.name);
@@ -108,31 +109,42 @@ function Card({ result, onOpen }: { result: Result; onOpen: () => void }) {
   }
   return (
     <button type="button" className="card" onClick={onOpen} aria-label={t.openPicture(name)}>
-      <Thumbnail output={output.download_url} format={output.format} />
+      <Thumbnail output={output.download_url} original={original} />
       <bdi className="name">{name}</bdi>
       <Sizes result={result} />
     </button>
   );
 }
 
-function Thumbnail({ output, format }: { output: string; format: string }) {
+export function Thumbnail({ output, original }: { output: string; original: File | undefined }) {
   const { t } = useWords();
-  const [isBroken, setBroken] = useState(false);
+  const shown = useShown(output, original);
   return (
-    <div className="thumb">
-      {isBroken ? (
-        <span>{format === "tiff" ? t.noPreview : format}</span>
+    <div className={`thumb ${shown.isBusy ? "waiting" : ""}`}>
+      {shown.src ? (
+        <img src={shown.src} alt="" loading="lazy" decoding="async" onError={shown.onError} />
       ) : (
-        <img src={output} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />
+        <span>{shown.isBusy ? t.previewing : t.noPreview}</span>
       )}
     </div>
   );
 }
 
+/** In place of a variant's number. */
+export const ALL_SIZES = -1;
+
 export function Sizes({ result, variant = 0 }: { result: Result; variant?: number }) {
   const { t, language } = useWords();
   const output = result.outputs[variant] ?? result.outputs[0];
   if (!output || result.bytes_in === null) return null;
+  if (variant === ALL_SIZES && result.outputs.length > 1) {
+    const bytes = result.outputs.reduce((sum, each) => sum + each.bytes, 0);
+    return (
+      <span className="sizes">
+        {formatBytes(result.bytes_in, language)} → {formatBytes(bytes, language)} {t.inSizes(result.outputs.length)}
+      </span>
+    );
+  }
   const share = 1 - output.bytes / result.bytes_in;
   return (
     <span className="sizes">

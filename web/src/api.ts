@@ -80,6 +80,7 @@ export interface Batch {
   watch_url: string | null;
 }
 
+const SAMPLE_SECONDS = 30;
 const KEY = "imagejobs.key";
 let memoryKey = "";
 
@@ -227,6 +228,41 @@ export async function save(url: string, accept: string, name: string): Promise<v
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
+}
+
+interface SampleBody extends Omit<Output, "variant"> {
+  job_id: string;
+  state: string;
+  outputs?: Output[];
+}
+
+/**
+ * Make a sample of one picture, and return it as a result.
+ *
+ * @throws ApiError also with the code `sample_slow`, which is this page's own: it takes longer than anybody looks.
+ */
+export async function postSample(file: File, fields: [string, string][], signal?: AbortSignal): Promise<Result> {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  form.append("image", file, file.name);
+  const answer = await request("/api/sample", {
+    method: "POST",
+    body: form,
+    headers: { Prefer: `wait=${SAMPLE_SECONDS}` },
+    signal: signal ?? null,
+  });
+  const body = (await answer.json()) as SampleBody;
+  if (answer.status !== 200) {
+    deleteJob(body.job_id);
+    throw new ApiError({ code: "sample_slow", detail: "", status: 202, retryAfterSeconds: 0 });
+  }
+  const outputs = body.outputs ?? [{ ...body, variant: "" }];
+  return { job_id: body.job_id, name: file.name, state: body.state, bytes_in: file.size, outputs, error: null };
+}
+
+/** Delete a job of which nobody needs anything; one that is gone already is as good. */
+export function deleteJob(id: string): void {
+  request(`/api/jobs/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
 }
 
 /** Send one batch; `onSent` is told the share of bytes that have gone out. */

@@ -1,6 +1,6 @@
 // Files from a drop, the clipboard or an input: folders become their files, and the rest is left out.
 
-const MAX_FILES = 10_000;
+export const MAX_FILES = 10_000;
 export const MAX_BATCH_FILES = 50;
 export const MAX_BATCH_BYTES = 64_000_000;
 

@@ -1,6 +1,7 @@
 // Sends files in batches, one after the other, and tells how far that is. One queue for the whole page.
 import { ApiError, type Problem, postBatch } from "./api";
-import { splitBatches } from "./files";
+import { MAX_FILES, splitBatches } from "./files";
+import { go } from "./page";
 import { formFields, readSettings } from "./settings";
 import { type Batch, forgetBatch, keepBatch, leftBatches } from "./unsent";
 
@@ -13,6 +14,8 @@ export interface UploadState {
   share: number;
   waitSeconds: number;
   isSending: boolean;
+  /** Pictures that are looked at before they are sent. */
+  chosen: File[];
   failed: { files: File[]; problem: Problem }[];
   /** Pictures that an earlier page chose and did not send. */
   left: number;
@@ -26,6 +29,7 @@ const NOTHING: UploadState = {
   share: 0,
   waitSeconds: 0,
   isSending: false,
+  chosen: [],
   failed: [],
   left: 0,
   jobIds: [],
@@ -52,8 +56,29 @@ function set(change: Partial<UploadState>): void {
   for (const each of listeners) each();
 }
 
+/** Show files beside the settings before they are sent; while others are being sent they join these. */
+export function chooseFiles(files: File[]): void {
+  if (!files.length) return;
+  if (state.isSending) {
+    addFiles(files);
+    return;
+  }
+  set({ chosen: [...state.chosen, ...files].slice(0, MAX_FILES) });
+  if (window.location.pathname !== "/") go(`/${window.location.search}`);
+}
+
+export function sendChosen(): void {
+  const { chosen } = state;
+  set({ chosen: [] });
+  addFiles(chosen);
+}
+
+export function forgetChosen(): void {
+  set({ chosen: [] });
+}
+
 /** Add files; those of a drop while others are still being sent belong to the same page of jobs. */
-export function addFiles(files: File[]): void {
+function addFiles(files: File[]): void {
   if (!files.length) return;
   queue.push(...files);
   if (state.isSending) {
@@ -64,7 +89,7 @@ export function addFiles(files: File[]): void {
 }
 
 function start(total: number): void {
-  set({ ...NOTHING, left: state.left, total, isSending: true });
+  set({ ...NOTHING, left: state.left, chosen: state.chosen, total, isSending: true });
   void sendAll();
 }
 

@@ -56,7 +56,7 @@ from imagejobs_api.settings import Settings
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.creation import JobCreator
 from imagejobs_api.submit.form_intake import FormIntake
-from imagejobs_api.submit.forms import batch_form, crop_form, resize_form, url_form
+from imagejobs_api.submit.forms import batch_form, crop_form, resize_form, sample_form, url_form
 from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.job_intake import JobIntake
 from imagejobs_api.submit.preferred_wait import PreferredWait
@@ -121,7 +121,9 @@ class _Shared:
         limits = settings.limits
         self.follower = Reflector(ports.store, services.index, namespaces(settings, services.callers))
         index = services.index
-        self.quotas = Quotas(limits, ports.queue, index.open_images, pool_images=index.pool_images)
+        self.quotas = Quotas(
+            limits, ports.queue, index.open_images, pool_images=index.pool_images, samples=index.samples
+        )
         live = BoardWithBreaker(ports.board)
         self.counts = LiveCounts(live)
         self.outcomes = Outcomes(live, ports.objects)
@@ -209,6 +211,7 @@ def _add_submit_routes(
         "resize": resize_form(limits),
         "center-crop": crop_form(limits, Gravity.CENTER),
         "face-crop": crop_form(limits, Gravity.FACE),
+        "sample": sample_form(limits),
         "batch": batch_form(limits),
         "upload-from-url": url_form(limits),
     }

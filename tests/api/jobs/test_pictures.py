@@ -1,5 +1,6 @@
 """GET /api/jobs/{id}/results?as=picture: elements that a browser's parser reads back, whatever the names."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import httpx2
@@ -8,6 +9,7 @@ import pytest
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.placeholder import Placeholder
 from support.api.client import fault_names
 
 NASTY = 'a"><script>alert(1)</script>&.jpg'
@@ -36,6 +38,19 @@ def job(jobs):
         Outcome(2, "c.tif", outputs=scan), Outcome(3, "d.jpg", outputs=outputs[:1]),
     ]  # fmt: skip
     return jobs.add(outcomes, "shop")
+
+
+def test_a_placeholder_is_told_as_data_of_the_element(service, jobs):
+    shown = Placeholder("PwgCBwBoeix4eHeHiPiHeIeHBQAAAAAA", "#0a78c8")
+    output = replace(file(jobs, "p", Format.JPEG, 400, 267), placeholder=shown)
+    job = jobs.add([Outcome(0, "a.jpg", outputs=(output,))], "shop")
+    (picture,) = pictures(service, job)["pictures"]
+    assert (picture["thumbhash"], picture["main_colour"]) == shown
+    _, image = Elements(picture["html"]).found[-1]
+    assert (image["data-thumbhash"], image["data-main-colour"]) == shown
+    assert "style" not in image
+    (result,) = service.client.results(job.key.name).json()["results"]
+    assert (result["outputs"][0]["thumbhash"], result["outputs"][0]["main_colour"]) == shown
 
 
 class Elements(HTMLParser):

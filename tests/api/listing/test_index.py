@@ -191,3 +191,20 @@ def size(value: object) -> int:
     else:
         inner = [getattr(value, name) for name in getattr(value, "__slots__", ())]
     return sys.getsizeof(value) + sum(map(size, inner))
+
+
+def sample(name: str, caller: str = "", **more) -> ImageJob:
+    made = job(name, caller=caller, **more)
+    return replace(made, labels={**made.labels, names.LABEL_SAMPLE: "true"})
+
+
+def test_samples_are_counted_and_on_no_page():
+    index = filled(sample("a", "shop"), sample("b", "blog", state=State.SUCCEEDED), job("c", caller="shop"))
+    assert pages(index, 9) == [["c"]]
+    assert pages(index, 9, "shop") == [["c"]]
+    assert [index.samples("default", name) for name in ("", "shop", "blog", "else")] == [2, 1, 1, 0]
+    assert index.open_images("default", "shop") == 2
+    index.put(replace(sample("b", "blog", version=2), deleting=True))
+    assert index.samples("default", "blog") == 0
+    index.drop(JobKey("default", "a"))
+    assert [index.samples("default", name) for name in ("", "shop")] == [0, 0]

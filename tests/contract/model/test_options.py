@@ -44,6 +44,7 @@ def variants(draw) -> Variant:
         frames=draw(st.none() | st.integers(1, 256)),
         only_if_smaller=draw(st.booleans()),
         smallest_format=draw(st.booleans()),
+        placeholder=draw(st.booleans()),
     )  # fmt: skip
 
 

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import MAX_MESSAGE_LENGTH, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.placeholder import NO_PLACEHOLDER, Placeholder
 
+PLACEHOLDERS = [NO_PLACEHOLDER, Placeholder("AAiCBQAAAAA="), Placeholder("PwgCBwBo", "#0a78c8")]
 FILES = st.builds(
     OutputFile, variant=st.text(), key=st.text(), width=st.integers(1), height=st.integers(1),
     format=st.sampled_from(Format), bytes=st.integers(0), kept_original=st.booleans(),
+    placeholder=st.sampled_from(PLACEHOLDERS),
 )  # fmt: skip
 ENDED = {"index": st.integers(0), "name": st.text(), "attempt": st.integers(1)}
 OUTCOMES = st.one_of(

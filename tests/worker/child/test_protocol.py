@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from imagejobs_contract.model.options import (
     NoFace,
     Variant,
 )
+from imagejobs_contract.model.placeholder import Placeholder
 from imagejobs_worker.child import protocol
 from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.imaging.picture import Picture, Rendering
@@ -32,7 +35,15 @@ RENDERING = Rendering(
     1,
     (
         Picture("a", b"first", 10, 5, Format.PNG, False),
-        Picture("b", SOURCE, 100, 50, Format.JPEG, True),
+        Picture(
+            "b",
+            SOURCE,
+            100,
+            50,
+            Format.JPEG,
+            True,
+            Placeholder("PwgCBwBoeix4eHeHiPiHeIeHBQAAAAAA", "#0a78c8"),
+        ),
         Picture("c", b"third", 8, 4, Format.WEBP, False),
     ),
 )
@@ -52,6 +63,16 @@ def test_an_answer_arrives_as_it_was_sent_and_does_not_carry_the_source():
     head, files = split(protocol.pack_rendering(RENDERING, NONCE))
     assert files == len(b"firstthird")
     assert protocol.read_answer(head, memoryview(b"firstthird"), SOURCE, NONCE) == RENDERING
+
+
+@pytest.mark.parametrize(
+    "shown", [("<script>", ""), ("PwgCBwBo", "red"), ("", "#0a78c8"), (5, None), ("A" * 99, "")]
+)
+def test_a_placeholder_of_another_shape_is_garbage(shown):
+    lying = replace(RENDERING, pictures=(replace(RENDERING.pictures[0], placeholder=shown),))
+    head, _ = split(protocol.pack_rendering(lying, NONCE))
+    with pytest.raises(InvalidMessage):
+        protocol.read_answer(head, memoryview(b"first"), SOURCE, NONCE)
 
 
 def test_an_answer_to_another_request_is_garbage():

@@ -8,6 +8,7 @@ from imagejobs_contract.errors import Conflict, ImageFailed, Misconfigured, NotF
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.model.outcome import OutputFile
+from imagejobs_contract.model.placeholder import Placeholder
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_worker.image.store import OutputStore, OwnershipLost, rule_digest
 from imagejobs_worker.imaging.picture import Picture
@@ -47,6 +48,13 @@ def test_a_repeated_task_takes_the_facts_that_are_there_and_overwrites_nothing(o
     )
     assert again == first
     assert stored(objects) == PICTURE.data
+
+
+def test_a_placeholder_is_kept_beside_the_result(objects):
+    shown = Placeholder("PwgCBwBoeix4eHeHiPiHeIeHBQAAAAAA", "#0a78c8")
+    first = put(objects, picture=replace(PICTURE, placeholder=shown))
+    assert first.placeholder == shown
+    assert put(objects, ownership=ZOMBIES) == first
 
 
 def test_the_result_of_an_earlier_job_with_the_same_prefix_is_replaced(objects):

@@ -39,6 +39,7 @@ class Quotas:
     Args:
         open_images: Answered by the list of jobs that this process keeps.
         pool_images: The same of the images that the pool works on.
+        samples: The same of samples, also of those that have ended.
     """
 
     def __init__(
@@ -49,9 +50,11 @@ class Quotas:
         clock: Callable[[], float] = time.monotonic,
         *,
         pool_images: OpenImages = lambda namespace, caller: 0,
+        samples: OpenImages = lambda namespace, caller: 0,
     ) -> None:
         self._limits = limits
         self._pool_images = pool_images
+        self._samples = samples
         self._queue = queue
         self._open_images = open_images
         self._clock = clock
@@ -84,6 +87,16 @@ class Quotas:
             await self._refresh_depth()
         if self._depth >= self._limits.max_queued_images:
             raise _queue_full()
+
+    def check_samples(self, caller: Caller) -> None:
+        """Refuse a sample if the caller, or all callers without keys, have too many of them.
+
+        Raises:
+            Problem: `queue_full`.
+        """
+        most = self._limits.max_caller_samples
+        if self._samples(caller.namespace, caller.name) >= most:
+            raise _queue_full(f"{most} samples are not deleted yet. Delete those that you have seen.")
 
     def check_images(self, caller: Caller, count: int) -> None:
         """Refuse a job of `count` images beside those that the caller has open.

@@ -100,11 +100,16 @@ class JobList:
         if not self._reflector.covers(caller.namespace):
             if after is not None:
                 raise Unavailable("the list of jobs is being read anew", retry_after_seconds=1)
-            return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
+            return await self._list(caller, state, limit, cursor)
         if cursor and after is None:
-            return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
+            return await self._list(caller, state, limit, cursor)
         page = self._index.page(caller.namespace, caller.name, state, limit, after)
         return Page(page.jobs, format_cursor(page.after))
+
+    async def _list(self, caller: Caller, state: State | None, limit: int, cursor: str) -> Page:
+        """Return a page as the store has it, without the samples: it may be short."""
+        page = await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
+        return Page(tuple(job for job in page.jobs if not job.is_sample), page.cursor)
 
 
 def read_page(reader: Reader) -> tuple[State | None, int, str]:

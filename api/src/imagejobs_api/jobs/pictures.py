@@ -8,11 +8,12 @@ import html
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 from urllib.parse import quote
 
 from imagejobs_api.jobs.result_body import IndexedOutcome
 from imagejobs_api.view.links import Links
+from imagejobs_api.view.output_body import placeholder_body
 from imagejobs_contract.model import names, output_names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.options import Format
@@ -73,6 +74,8 @@ class PictureBody(TypedDict):
         src: The file for browsers that know none of the encodings, the largest one.
         width: Its pixels.
         height: Its pixels.
+        thumbhash: The ThumbHash of that file in base64, if `placeholder` was asked for.
+        main_colour: Its main colour as `#rrggbb`, if `placeholder` was asked for.
     """
 
     job_id: str
@@ -83,6 +86,8 @@ class PictureBody(TypedDict):
     src: str
     width: Pixels
     height: Pixels
+    thumbhash: NotRequired[str]
+    main_colour: NotRequired[str]
 
 
 class PicturesBody(TypedDict):
@@ -165,6 +170,7 @@ def _body(
         "src": address(fallback),
         "width": fallback.width,
         "height": fallback.height,
+        **placeholder_body(fallback),
     }
     return body | {"html": _html(body)}
 
@@ -176,7 +182,9 @@ def _srcset(outputs: list[OutputFile], form: Format, address: Callable[[OutputFi
 
 def _html(body: PictureBody) -> str:
     def attributes(**values: object) -> str:
-        return " ".join(f'{name}="{html.escape(str(value))}"' for name, value in values.items())
+        return " ".join(
+            f'{name.replace("_", "-")}="{html.escape(str(value))}"' for name, value in values.items()
+        )
 
     alt = output_names.strip_extension(body["name"])
     size = {"width": body["width"], "height": body["height"]}
@@ -184,5 +192,9 @@ def _html(body: PictureBody) -> str:
         f"  <source {attributes(type=each['type'], srcset=each['srcset'], sizes=body['sizes'])}>"
         for each in body["sources"]
     ]
-    image = f"  <img {attributes(src=body['src'], **size, alt=alt, loading='lazy', decoding='async')}>"
+    # Data, and no style: a strict Content-Security-Policy forbids styles in elements.
+    known = {"data_thumbhash": body.get("thumbhash"), "data_main_colour": body.get("main_colour")}
+    data = {name: value for name, value in known.items() if value}
+    lazy = {"loading": "lazy", "decoding": "async"}
+    image = f"  <img {attributes(src=body['src'], **size, alt=alt, **lazy, **data)}>"
     return "\n".join(["<picture>", *sources, image, "</picture>"])

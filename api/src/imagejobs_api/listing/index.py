@@ -42,8 +42,8 @@ class IndexPage:
 class Index:
     """Jobs by namespace, caller and state, each list sorted.
 
-    `Reflector` and `IndexedStore` write it; `JobList` reads pages from it and `Quotas` reads `open_images`
-    and `pool_images`.
+    `Reflector` and `IndexedStore` write it; `JobList` reads pages from it and `Quotas` reads `open_images`,
+    `pool_images` and `samples`. Samples are counted, but are on no page.
     Lives as long as the app.
 
     Args:
@@ -57,6 +57,7 @@ class Index:
         self._ages: list[tuple[int, str, str]] = []
         self._open: Counter[tuple[str, str]] = Counter()
         self._in_pool: Counter[tuple[str, str]] = Counter()
+        self._samples: Counter[tuple[str, str]] = Counter()
         self._pool_images: dict[JobKey, int] = {}
 
     def __len__(self) -> int:
@@ -108,6 +109,10 @@ class Index:
         """Return the number of these that the pool works on, or will."""
         return self._in_pool[(namespace, caller)]
 
+    def samples(self, namespace: str, caller: str) -> int:
+        """Return the number of a caller's samples whose deletion nobody has asked for."""
+        return self._samples[(namespace, caller)]
+
     def page(
         self, namespace: str, caller: str, state: State | None, limit: int, after: SortKey | None
     ) -> IndexPage:
@@ -121,6 +126,7 @@ class Index:
     def _count(self, job: ImageJob, sign: int) -> None:
         for caller in callers_of(job):
             _add(self._open, (job.key.namespace, caller), sign * open_images(job))
+            _add(self._samples, (job.key.namespace, caller), sign * (job.is_sample and not job.deleting))
             _add(self._in_pool, (job.key.namespace, caller), sign * self._pool_images[job.key])
 
 
@@ -142,7 +148,7 @@ def trim(job: ImageJob) -> ImageJob:
         results_key=None,
     )
     labels, annotations = (
-        _select(job.labels, names.LABEL_CALLER),
+        _select(job.labels, names.LABEL_CALLER) | _select(job.labels, names.LABEL_SAMPLE),
         _select(job.annotations, names.ANNOTATION_TITLE),
     )
     return replace(job, spec=spec, status=status, labels=labels, annotations=annotations, finalizers=())
@@ -154,7 +160,12 @@ def sort_key(job: ImageJob) -> SortKey:
 
 
 def buckets_of(job: ImageJob) -> tuple[Bucket, ...]:
-    """Return the buckets that hold a job: of all callers and of its own, in all states and in its own."""
+    """Return the buckets that hold a job: of all callers and of its own, in all states and in its own.
+
+    None holds a sample.
+    """
+    if job.is_sample:
+        return ()
     return tuple(
         (job.key.namespace, caller, state)
         for caller in callers_of(job)

@@ -15,7 +15,16 @@ from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.presets.resource import PresetsBody
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
-from imagejobs_api.submit.forms import VARIANTS, Form, batch_form, crop_form, resize_form, url_form
+from imagejobs_api.submit.build import SAMPLE_SECONDS, SAMPLE_SECONDS_KEPT
+from imagejobs_api.submit.forms import (
+    VARIANTS,
+    Form,
+    batch_form,
+    crop_form,
+    resize_form,
+    sample_form,
+    url_form,
+)
 from imagejobs_api.view.image_bodies import BatchBody, ImageBody
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
 from imagejobs_contract.model import limits
@@ -71,6 +80,15 @@ _FACE = _Call(
     "Crop one image around its faces",
     "Like center-crop, with the faces in the middle. For an image without a face see `no_face`.",
 )
+_SAMPLE = _Call(
+    "sample",
+    "sampleImage",
+    "See what options do to one image",
+    "The same as a resize, in the same queue and by the same workers, but the job is for looking only: "
+    f"`GET /api/jobs` leaves it out, it may take {SAMPLE_SECONDS} s, and {SAMPLE_SECONDS_KEPT} s after its "
+    "end it is deleted with its results. Delete it earlier if you can: a caller has a bounded number of them "
+    "(`MAX_CALLER_SAMPLES`), over which this call answers 429.",
+)
 _BATCH = _Call(
     "batch",
     "resizeBatch",
@@ -92,13 +110,15 @@ def operations(settings: Settings, presets: Presets, components: Components) -> 
     variant = variant_schema(components)
     options, known = option_schemas(settings, presets, variant), settings.limits
     one, crop, many = resize_form(known), crop_form(known, Gravity.CENTER), batch_form(known)
+    shown = sample_form(known)
     resize = components.add("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
+    sample = components.add("SampleRequest", fields_of(shown, options, {"image": _file(shown)}))
     cut = components.add("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
     batch = components.add("BatchRequest", fields_of(many, options, {"images": _files(many)}))
     urls = _url_bodies(url_form(known), options, list_of_variants(variant), components)
     single = [
         _operation(call, {MULTIPART: body}, _answers(settings, ImageBody))
-        for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))
+        for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut), (_SAMPLE, sample))
     ]
     return [
         *single,

@@ -59,6 +59,8 @@ DESCRIPTIONS = {
     "lossless": "Keeps every pixel in a WebP; in an AVIF each value within 3 of 255.",
     "chroma_subsampling": "How finely a JPEG or an AVIF stores colour: `4:4:4` for each pixel, `4:2:0` once "
     f"for four. `auto` stores it for each pixel from a quality of {FULL_SUBSAMPLING_QUALITY} on.",
+    "placeholder": "Tells the ThumbHash and the main colour of the result beside it: a page shows them until "
+    "the picture comes.",
     "name": "The file name of the result. The default is the name of the upload, or the last part of the "
     "URL's path.",
     VARIANTS: "Several results of each image, up to 16: a list in JSON, each with a `name` and options "

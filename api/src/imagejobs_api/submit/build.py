@@ -18,11 +18,15 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import AUTO, Format, Variant, read_variant
-from imagejobs_contract.model.spec import Spec, with_distinct_names
+from imagejobs_contract.model.spec import DeletionPolicy, Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys, source_prefixes
 
 MAX_NAME_CHARS = 200
+SAMPLE_SECONDS_KEPT = 300
+"""After a sample's end: time to look at its result, and to go on looking at it while another is made."""
+SAMPLE_SECONDS = 60
+"""The longest that a sample may take; a longer one helps nobody to choose."""
 
 
 def build_job(
@@ -53,7 +57,19 @@ def build_job(
         active_deadline_seconds=seconds,
         callback_url=callback,
     )
-    return ImageJob(key, spec, annotations=_annotations(received))
+    job = ImageJob(key, spec, annotations=_annotations(received))
+    return _as_sample(job) if form.is_sample else job
+
+
+def _as_sample(job: ImageJob) -> ImageJob:
+    """Return the job as one that ends soon, and is deleted soon after with all that it made."""
+    spec = replace(
+        job.spec,
+        output=replace(job.spec.output, deletion_policy=DeletionPolicy.DELETE),
+        active_deadline_seconds=SAMPLE_SECONDS,
+        ttl_seconds_after_finished=SAMPLE_SECONDS_KEPT,
+    )
+    return replace(job, spec=spec, labels={**job.labels, names.LABEL_SAMPLE: "true"})
 
 
 def _annotations(received: ReceivedForm) -> dict[str, str]:

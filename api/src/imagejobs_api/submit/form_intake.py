@@ -62,6 +62,8 @@ class FormIntake:
         """
         length = json_io.check_head(req, form.max_body_bytes)
         await self._quotas.check_queue(req.caller)
+        if form.is_sample:
+            self._quotas.check_samples(req.caller)
         self._memory.check()
         with self._quotas.reserve_bytes(length, req.caller):
             reader = self._make_reader(form, key, req.caller.name, repeatable=repeatable)

@@ -32,6 +32,7 @@ class Form:
         required: Options that the client must give.
         fixed: Options that the call itself sets, and their values.
         takes_urls: Whether the file fields hold URLs, which the worker fetches.
+        is_sample: Whether its jobs only show what options do.
     """
 
     file_fields: tuple[str, ...]
@@ -42,6 +43,7 @@ class Form:
     required: tuple[str, ...] = ()
     fixed: Mapping[str, StrEnum] = field(default_factory=dict)
     takes_urls: bool = False
+    is_sample: bool = False
 
     def holds_images(self, name: str) -> bool:
         """Return whether a field holds images: also by the names that form libraries give of themselves."""
@@ -116,6 +118,12 @@ def resize_form(limits: Limits) -> Form:
         limits.max_file_bytes,
         limits.max_file_bytes,
     )
+
+
+def sample_form(limits: Limits) -> Form:
+    """Return the form of `/api/sample`: a resize whose job is nobody's to keep."""
+    fields = frozenset({*NAMES, VARIANTS, PRESET})
+    return replace(resize_form(limits), option_fields=fields, is_sample=True)
 
 
 def crop_form(limits: Limits, gravity: Gravity) -> Form:

@@ -6,7 +6,7 @@ from typing import Literal, NotRequired, TypedDict
 from imagejobs_api.http.errors import ErrorBody, error_body
 from imagejobs_api.view import api_urls, states
 from imagejobs_api.view.links import Links
-from imagejobs_api.view.output_body import ResultOutputBody, output_body
+from imagejobs_api.view.output_body import ResultOutputBody, output_body, placeholder_body
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
@@ -32,6 +32,8 @@ class ImageBody(TypedDict):
         bytes: Size of the result.
         kept_original: The result is the original file, because it would not have been smaller
             (`only_if_smaller`).
+        thumbhash: The ThumbHash of the result in base64, if `placeholder` was asked for.
+        main_colour: The main colour of the result as `#rrggbb`, if `placeholder` was asked for.
         outputs: One for each variant, if there are several: then the fields above are those of the first.
             None before the results exist.
         error: Why there is no result.
@@ -47,6 +49,8 @@ class ImageBody(TypedDict):
     format: Format | None
     bytes: Count | None
     kept_original: bool | None
+    thumbhash: NotRequired[str]
+    main_colour: NotRequired[str]
     outputs: NotRequired[list[ResultOutputBody]]
     error: ErrorBody | None
 
@@ -115,6 +119,8 @@ def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) 
         "kept_original": output.kept_original if output else None,
         "error": states.item_error(job, outcome),
     }
+    # mypy takes only the very same TypedDict.
+    body |= placeholder_body(output)  # type: ignore[typeddict-item]
     if len(job.spec.variants) > 1:
         body["outputs"] = _outputs(job, 0, outcome, links)
     return body

@@ -64,6 +64,7 @@ class VariantBody(TypedDict, total=False):
     smallest_format: bool
     lossless: bool
     chroma_subsampling: ChromaSubsampling
+    placeholder: bool
 
 
 class OutputBody(TypedDict):

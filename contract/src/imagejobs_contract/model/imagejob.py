@@ -51,6 +51,11 @@ class ImageJob:
         return CallerName(self.labels.get(names.LABEL_CALLER, ""))
 
     @property
+    def is_sample(self) -> bool:
+        """Return whether the job only shows what options do to a picture."""
+        return self.labels.get(names.LABEL_SAMPLE) == "true"
+
+    @property
     def prefix(self) -> str:
         """Return the S3 prefix of the outputs."""
         return self.spec.output.prefix or default_prefix(self.key.namespace, self.key.name, self.uid)

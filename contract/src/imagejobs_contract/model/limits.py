@@ -75,6 +75,10 @@ class Limits(NamedTuple):
     """Of these, images that the pool works on, or will; a quarter of MAX_QUEUED_IMAGES, so that one caller
     does not fill the pool. The file of callers may say otherwise.
     """
+    max_caller_samples: int = 100
+    """Samples of one caller that exist at once, those that have ended too; further ones are answered 429.
+    Without keys all callers are one.
+    """
     max_owner_share: float = 0.75
     """Part of the pool's workers that the images of one owner (a namespace and a caller) hold while another
     owner waits. At least one worker; all but one at most.

@@ -143,6 +143,7 @@ class Variant:
             file; void with `max_size`.
         lossless: A WebP keeps every pixel, an AVIF each within 3 of 255 levels; other formats ignore it.
         chroma_subsampling: `auto` stores all colour from a quality of 90 on.
+        placeholder: The ThumbHash and the main colour of the result are told beside it.
         only_if_smaller: A result with no fewer bytes than the source is not used, and the source is copied,
             if the source satisfies all other options.
     """
@@ -166,6 +167,7 @@ class Variant:
     smallest_format: bool = False
     lossless: bool = False
     chroma_subsampling: ChromaSubsampling = ChromaSubsampling.AUTO
+    placeholder: bool = False
 
 
 def looks_for_faces(variant: Variant) -> bool:
@@ -193,6 +195,7 @@ NAMES = {
     "smallest_format": "smallestFormat",
     "lossless": "lossless",
     "chroma_subsampling": "chromaSubsampling",
+    "placeholder": "placeholder",
 }
 """Option -> field of the CRD."""
 
@@ -238,6 +241,7 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
             spelled("chroma_subsampling"), ChromaSubsampling, ChromaSubsampling.AUTO
         )
         or ChromaSubsampling.AUTO,
+        placeholder=reader.boolean(spelled("placeholder")),
     )
     _check_contradictions(reader, variant, spelled)
     return variant

@@ -13,6 +13,7 @@ from typing import Any
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.placeholder import NO_PLACEHOLDER, Placeholder, read_placeholder
 
 MAX_MESSAGE_LENGTH = 256
 
@@ -37,6 +38,7 @@ class OutputFile:
         height: Pixels.
         bytes: Its size.
         kept_original: The source was copied, because the result was not smaller (`only_if_smaller`).
+        placeholder: If the variant asked for one.
     """
 
     variant: str
@@ -46,6 +48,7 @@ class OutputFile:
     format: Format
     bytes: int
     kept_original: bool = False
+    placeholder: Placeholder = NO_PLACEHOLDER
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +185,10 @@ def _output_body(output: OutputFile) -> dict[str, Any]:
     }
     if output.kept_original:
         body["keptOriginal"] = True
+    if output.placeholder.thumbhash:
+        body["thumbhash"] = output.placeholder.thumbhash
+    if output.placeholder.main_colour:
+        body["mainColour"] = output.placeholder.main_colour
     return body
 
 
@@ -194,4 +201,5 @@ def _output(body: Mapping[str, Any]) -> OutputFile:
         format=Format(body["format"]),
         bytes=int(body["bytes"]),
         kept_original=bool(body.get("keptOriginal", False)),
+        placeholder=read_placeholder(body.get("thumbhash", ""), body.get("mainColour", "")),
     )

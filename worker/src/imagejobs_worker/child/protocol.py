@@ -12,6 +12,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant, read_variant, variant_body
+from imagejobs_contract.model.placeholder import read_placeholder
 from imagejobs_contract.reader import Reader
 from imagejobs_worker.imaging.picture import Picture, Rendering
 
@@ -115,7 +116,15 @@ def pack_rendering(rendering: Rendering, nonce: str, cpu_micros: int = 0) -> byt
         ImageFailed: `file_too_large`, if the files are more than a message holds.
     """
     pictures = [
-        [each.variant, each.width, each.height, each.format, _sent_bytes(each), each.kept_original]
+        [
+            each.variant,
+            each.width,
+            each.height,
+            each.format,
+            _sent_bytes(each),
+            each.kept_original,
+            *each.placeholder,
+        ]
         for each in rendering.pictures
     ]
     total = sum(map(_sent_bytes, rendering.pictures))
@@ -183,12 +192,12 @@ def read_answer(head: bytes, files: memoryview, source: bytes, nonce: str) -> Re
 
 def _read_pictures(rows: list[Any], files: memoryview, source: bytes) -> list[Picture]:
     pictures, at = [], 0
-    for variant, width, height, form, size, kept in rows:
+    for variant, width, height, form, size, kept, *more in rows:
         data = source if kept is True else bytes(files[at : at + _check_whole(size)])
         at += _check_whole(size)
-        pictures.append(
-            Picture(str(variant), data, _check_whole(width), _check_whole(height), Format(form), kept is True)
-        )
+        sides = _check_whole(width), _check_whole(height)
+        shown = read_placeholder(*more)
+        pictures.append(Picture(str(variant), data, *sides, Format(form), kept is True, shown))
     if at != len(files):
         raise InvalidMessage(f"{len(files)} bytes came for pictures of {at}")
     return pictures

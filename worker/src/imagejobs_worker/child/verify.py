@@ -62,6 +62,8 @@ def _fault(picture: Picture, variant: Variant, rendering: Rendering, limits: Lim
     size = (picture.width, picture.height)
     if picture.variant != variant.name:
         return "is another variant"
+    if bool(picture.placeholder.thumbhash) != variant.placeholder:
+        return "has another placeholder than was asked for"
     if picture.kept_original:
         asked = variant.only_if_smaller and picture.format in _formats(variant, rendering)
         asked = asked and size == (rendering.source_width, rendering.source_height)

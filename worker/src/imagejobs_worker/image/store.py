@@ -24,6 +24,7 @@ from imagejobs_contract.errors import (
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format, Variant, variant_body
 from imagejobs_contract.model.outcome import OutputFile
+from imagejobs_contract.model.placeholder import read_placeholder
 from imagejobs_contract.storage import ObjectFacts, ObjectStore
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.tasks import Task
@@ -99,6 +100,7 @@ class OutputStore:
             picture.format,
             len(picture.data),
             picture.kept_original,
+            picture.placeholder,
         )
 
     async def _put(
@@ -132,7 +134,9 @@ def rule_digest(variant: Variant) -> str:
 
 
 def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> dict[str, str]:
-    return {
+    shown = picture.placeholder
+    told = {"thumbhash": shown.thumbhash, "main-colour": shown.main_colour}
+    return {name: value for name, value in told.items() if value} | {
         s3_keys.MADE_BY: task.uid,
         "index": str(task.index),
         "rule": rule_digest(variant),
@@ -182,4 +186,5 @@ def _output_from_metadata(variant: Variant, key: S3Key, facts: ObjectFacts) -> O
         Format(stored["format"]),
         facts.size,
         stored.get("kept") == "1",
+        read_placeholder(stored.get("thumbhash", ""), stored.get("main-colour", "")),
     )

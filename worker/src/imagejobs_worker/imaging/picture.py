@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.placeholder import NO_PLACEHOLDER, Placeholder
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Picture:
         height: Pixels, as a viewer shows it.
         kept_original: `data` is the source itself, because the result was not smaller (`only_if_smaller`)
             and the source satisfies all other options.
+        placeholder: If the variant asks for one.
     """
 
     variant: str
@@ -24,6 +26,7 @@ class Picture:
     height: int
     format: Format
     kept_original: bool
+    placeholder: Placeholder = NO_PLACEHOLDER
 
 
 @dataclass(frozen=True, slots=True)

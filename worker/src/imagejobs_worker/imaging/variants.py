@@ -4,6 +4,7 @@ Both run again with fewer pixels if the result is larger than `max_size` and pix
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from PIL import Image
 
@@ -12,6 +13,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import MaxSizeBy
 from imagejobs_worker.imaging import animate, encode, fit_pixels, original
 from imagejobs_worker.imaging.codecs.frames import decode_frames
+from imagejobs_worker.imaging.colours.placeholder import SIDE, placeholder
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Picture
 from imagejobs_worker.imaging.source import Source
@@ -22,6 +24,20 @@ STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose
 
 
 def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
+    """Make one result, with its placeholder if the variant asks for one.
+
+    Raises:
+        ImageFailed: `max_size_unreachable`, `processing_timeout`; for animations also decoding's errors.
+    """
+    picture = _render(source, plan, image, deadline)
+    if not plan.variant.placeholder:
+        return picture
+    # The same steps once more, small: that takes a few milliseconds, and holds for animations and originals.
+    small = plan.scale(min(1.0, SIDE / max(plan.canvas)))
+    return replace(picture, placeholder=placeholder(_apply_steps(image, small, deadline)))
+
+
+def _render(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
     """Make one result, or return the source's own picture if `only_if_smaller` allows it.
 
     The source's own is returned if its file is not larger than the result, or if the result lost pixels, or

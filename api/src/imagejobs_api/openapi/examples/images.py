@@ -132,6 +132,13 @@ EXAMPLES = {
             fields={"image": "portrait.jpg", "width": 300, "height": 300, "no_face": "center"},
         ),
     ),
+    "sampleImage": (
+        Example(
+            "seen", "A photo as a WebP of quality 60", 200,
+            {**_done("large.webp", 400, 225, 12044), "format": "webp"},
+            fields={"image": "large.jpg", "width": 400, "format": "webp", "quality": 60},
+        ),
+    ),
     "resizeBatch": (
         Example(
             "three", "Three files, one of which is no image", 202, _BATCH,
