@@ -105,7 +105,7 @@ class ImageJob:
             status=read_status(body.get("status")),
         )
         if reader.faults:
-            raise UnreadableJob(reader.faults, replace(job, spec=Spec()))
+            raise UnreadableJob(reader.faults, replace(job, spec=Spec(class_name=spec.class_name)))
         return job
 
     def to_body(self) -> dict[str, Any]:
@@ -138,7 +138,8 @@ class UnreadableJob(Invalid):
     """Raised for a stored job whose spec is not valid.
 
     Attributes:
-        job: The job with an empty spec, so that its status can be written and it can be deleted.
+        job: The job with an empty spec but for its class, so that its status can be written and it can be
+            deleted.
     """
 
     def __init__(self, faults: Sequence[Fault], job: ImageJob) -> None:
