@@ -20,8 +20,10 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 BASE = CHART / "ci" / "everything-values.yaml"
 EVERYTHING = yaml.safe_load(BASE.read_text())
-TRY_OUT = {"dev": EVERYTHING["dev"] | {"enabled": True}, "crds": {"install": False}}
-MINIMAL = {
+CLASS = {"operator": {"className": "minimal"}}
+"""Of its own: a release of all namespaces, of which this module has some, refuses another of its class."""
+TRY_OUT = CLASS | {"dev": EVERYTHING["dev"] | {"enabled": True}, "crds": {"install": False}}
+MINIMAL = CLASS | {
     "s3": {"bucket": "pictures", "existingSecret": "s"},
     "redis": {"existingSecret": "r"},
     "crds": {"install": False},

@@ -20,6 +20,8 @@ from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.model.times import format_time, parse_time
 from imagejobs_contract.reader import Reader
 
+_SAID_BY_API = (names.ANNOTATION_UPLOADS, names.ANNOTATION_SOURCES)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageJob:
@@ -49,6 +51,11 @@ class ImageJob:
     def caller(self) -> CallerName:
         """Return the name of the caller whose job it is."""
         return CallerName(self.labels.get(names.LABEL_CALLER, ""))
+
+    @property
+    def made_by_api(self) -> bool:
+        """Return whether the API made the job, by what only the API may say of it."""
+        return bool(self.caller) or any(each in self.annotations for each in _SAID_BY_API)
 
     @property
     def prefix(self) -> str:
