@@ -62,6 +62,11 @@ MEANINGS = {
     "CALLERS_FILE": (
         "File of callers and their API keys, see [callers.md](callers.md); with it every call needs a key."
     ),
+    "CLASS_NAME": (
+        "The [class](install.md#two-installations-over-one-namespace) of the jobs of this installation: "
+        "`spec.className`. API and operator leave all others alone; without it they are those without a "
+        "class. Set the same in both."
+    ),
     "CONCURRENCY": "Jobs that the operator reconciles at the same time.",
     "CHECKPOINT_SECONDS": "Time between two checkpoints of a shard.",
     "CORS_ORIGINS": "Origins whose web pages may read the API's answers, `*` for all; without it none.",

@@ -153,6 +153,7 @@ TEXTS = {
     "variants[].background": (7, options.BACKGROUND),
     "output.prefix": (512, output_names.PREFIX_PATTERN),
     "output.cacheControl": (200, "[ -~]+"),
+    "className": (63, spec_json.DNS_LABEL),
     "queueName": (63, spec_json.DNS_LABEL),
     "priorityClassName": (253, spec_json.DNS_NAME),
     "retryCodes[]": (spec_json.MAX_CODE_LENGTH, spec_json.CODE_PATTERN),

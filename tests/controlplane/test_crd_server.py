@@ -164,6 +164,7 @@ def test_mutable_fields_can_be_changed(jobs, change):
         ({"retry": {"attempts": 1}}, "spec.retry", "cannot be changed"),
         ({"maxFailedItems": 1}, "spec.maxFailedItems", "cannot be changed"),
         ({"activeDeadlineSeconds": 1}, "spec.activeDeadlineSeconds", "cannot be changed"),
+        ({"className": "shop"}, "spec.className", "cannot be changed"),
         ({"queueName": None}, "spec.queueName", "cannot be changed"),
         ({"priorityClassName": "high"}, "spec.priorityClassName", "cannot be changed"),
         ({"profile": "Large"}, "spec.profile", "cannot be changed"),
@@ -207,18 +208,27 @@ def test_status_and_spec_are_written_through_different_doors(jobs):
     )
 
 
-def test_jobs_are_selected_by_state_queue_and_execution(jobs):
-    jobs.create(GOOD | {"queueName": "q"}, "queued")
+def test_a_class_can_neither_be_changed_nor_taken_off(jobs):
+    jobs.create(GOOD | {"className": "shop"})
+    for change in ("blog", None):
+        _, body = jobs.patch({"spec": {"className": change}})
+        assert "spec.className: Forbidden: cannot be changed" in body["message"]
+
+
+def test_jobs_are_selected_by_state_queue_class_and_execution(jobs):
+    jobs.create(GOOD | {"queueName": "q", "className": "shop"}, "queued")
     jobs.create(GOOD | {"execution": "Job"}, "runs")
     jobs.patch({"status": {"state": "Running"}}, "runs", "/status")
     assert jobs.selected("status.state=Running") == {"runs"}
     assert jobs.selected("status.state!=Running") == {"queued"}
     assert jobs.selected("spec.queueName=q") == {"queued"}
+    assert jobs.selected("spec.className=shop") == {"queued"}
+    assert jobs.selected("spec.className=") == {"runs"}
     assert jobs.selected("spec.execution=Job") == {"runs"}
 
 
 def test_kubectl_get_shows_the_columns(jobs):
-    jobs.create(GOOD | {"queueName": "q"})
+    jobs.create(GOOD | {"queueName": "q", "className": "shop"})
     condition = {
         "type": "Finished",
         "status": "True",
@@ -237,8 +247,9 @@ def test_kubectl_get_shows_the_columns(jobs):
     assert heads == ["NAME", "STATE", "PROGRESS", "DONE", "FAILED", "TOTAL", "AGE"]
     assert values[:-1] == ["a", "Succeeded", "100%", "3", "1", "4"]
     heads, values = (line.split() for line in jobs.kubectl("get", "imagejobs", "-o", "wide").splitlines())
-    assert heads[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "SAVED", "CPU", "COMPLETED"]
+    assert heads[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "SAVED", "CPU", "COMPLETED", "CLASS"]
     assert values[7:13] == ["Succeeded", "q", "a-123-1", "7s", "83%", "1.5s"]
+    assert values[-1] == "shop"
     jobs.kubectl("wait", "--for=condition=Finished", "ij/a", "--timeout=5s")
 
 

@@ -127,7 +127,7 @@ def test_a_spec_with_every_field_comes_back_as_it_was(play):
             variants=(variant, Variant("x", enlarge=True, keep_metadata=True, only_if_smaller=True)),
             output=Output("sites/shop/", "no-store", DeletionPolicy.DELETE), execution=Execution.JOB,
             parallelism=3, items_per_pod=9, attempts=2, max_failed_items=0, suspend=True,
-            active_deadline_seconds=60, ttl_seconds_after_finished=0, queue_name="q",
+            active_deadline_seconds=60, ttl_seconds_after_finished=0, queue_name="q", class_name="shop",
             priority_class_name="high.prio", callback_url="https://example.com/hook",
         )  # fmt: skip
         await store.create(ImageJob(JobKey(namespace, "full"), spec))
@@ -371,7 +371,8 @@ def test_a_change_that_changes_nothing_is_no_write(play):
     [
         {"items": (Item("b.jpg", key="b"),)}, {"variants": (Variant(width=1),)}, {"output": Output("x")},
         {"execution": Execution.POOL}, {"attempts": 4}, {"queue_name": "q"}, {"max_failed_items": 3},
-        {"callback_url": "https://example.com/"}, {"items_per_pod": 1}, {"cancel": False},
+        {"class_name": "shop"}, {"callback_url": "https://example.com/"}, {"items_per_pod": 1},
+        {"cancel": False},
         {"retry_failed": 1}, {"parallelism": 0},
     ],
     ids=lambda change: "-".join(change),

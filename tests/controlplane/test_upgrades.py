@@ -20,8 +20,10 @@ SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 BASE = CHART / "ci" / "everything-values.yaml"
 EVERYTHING = yaml.safe_load(BASE.read_text())
-TRY_OUT = {"dev": EVERYTHING["dev"] | {"enabled": True}, "crds": {"install": False}}
-MINIMAL = {
+CLASS = {"operator": {"className": "minimal"}}
+"""Of its own: a release of all namespaces, of which this module has some, refuses another of its class."""
+TRY_OUT = CLASS | {"dev": EVERYTHING["dev"] | {"enabled": True}, "crds": {"install": False}}
+MINIMAL = CLASS | {
     "s3": {"bucket": "pictures", "existingSecret": "s"},
     "redis": {"existingSecret": "r"},
     "crds": {"install": False},
@@ -271,3 +273,29 @@ def test_another_release_takes_over_what_an_uninstalled_one_has_left(controlplan
     crd = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagejobs.imagejobs.dev"
     owner = controlplane.request("GET", crd)[1]["metadata"]["annotations"]["meta.helm.sh/release-namespace"]
     assert owner == second
+
+
+WATCHED = {"watch": {"namespaces": ["shop"]}, "nameOverride": "pictures-of-two"}
+
+
+def test_two_releases_of_one_class_are_not_installed_over_a_namespace(controlplane, install):
+    """One that stays; its class is its own, so that no other test meets it."""
+    first = install(MINIMAL | WATCHED | {"operator": {"className": "two"}})
+    with pytest.raises(AssertionError) as refused:
+        install(MINIMAL | WATCHED | {"operator": {"className": "two"}, "fullnameOverride": "second"})
+    why = f"operator.className: {first}/imagejobs runs the ImageJobs of shop already"
+    assert why in str(refused.value)
+    with pytest.raises(AssertionError, match=f"{first}/imagejobs runs the ImageJobs of {first} already"):
+        install(MINIMAL | {"operator": {"className": "two"}, "watch": {"allNamespaces": True}})
+    # Two of one name would meet in `shop` by the names of their objects.
+    install(MINIMAL | WATCHED | {"operator": {"className": "three"}, "fullnameOverride": "three"})
+    upgrade(controlplane, first)  # a running release meets no such question, itself neither
+    helm(controlplane, first, "uninstall", "imagejobs")
+    install(MINIMAL | WATCHED | {"operator": {"className": "two"}})
+
+
+def test_no_release_is_installed_under_one_of_all_namespaces_of_its_class(controlplane, install):
+    everywhere = install(MINIMAL | {"operator": {"className": "four"}, "watch": {"allNamespaces": True}})
+    with pytest.raises(AssertionError, match=f"{everywhere}/imagejobs runs the ImageJobs of all namespaces"):
+        install(MINIMAL | {"operator": {"className": "four"}})
+    install(MINIMAL | {"operator": {"className": "five"}})

@@ -137,7 +137,9 @@ class _Shared:
         )
         self.feeds = JobWatchers(ports.store, self.counts, self.outcomes)
         self.waiting = Waiting(ports.store)
-        self.wait = PreferredWait(self.waiting, self.links, settings.default_wait_seconds)
+        self.wait = PreferredWait(
+            self.waiting, self.links, settings.default_wait_seconds, settings.class_name
+        )
         self.event_streams = StreamLimit(
             "event streams", limits.max_event_streams, limits.max_caller_event_streams
         )

@@ -46,6 +46,7 @@ class Settings:
         job_store: `kubernetes`, or `sqlite:` and a path.
         kubeconfig: File with access to a cluster from outside; "" uses the pod's service account.
         namespace: Where jobs of callers without a namespace are created and found.
+        class_name: The class of this API's jobs; it neither finds nor shows others. None: jobs without one.
         callers_file: File with the callers and the hashes of their keys; "" lets every caller in.
         link_seconds: How long download links and upload links are valid.
         default_wait_seconds: How long the answer about a single image is held without `Prefer`.
@@ -87,6 +88,7 @@ class Settings:
     lease_seconds: float
     s3: S3Settings
     limits: Limits
+    class_name: str | None = None
     callers_file: str = ""
     presets_file: str = ""
     link_seconds: int = 3600
@@ -154,6 +156,7 @@ class Settings:
             lease_seconds=settings.read_lease_seconds(reader),
             s3=S3Settings.read(reader),
             limits=_read_limits(reader),
+            class_name=settings.read_class_name(reader),
             callers_file=callers_file,
             presets_file=reader.text("PRESETS_FILE", 1000, default="") or "",
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,

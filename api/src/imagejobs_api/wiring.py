@@ -12,6 +12,7 @@ from imagejobs_api.admission.rate_limits import RateLimits
 from imagejobs_api.app import Ports, Services, create_app, namespaces
 from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_api.http.connection import App
+from imagejobs_api.listing.class_store import ClassStore
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.indexed_store import IndexedStore
 from imagejobs_api.ops.instrument import instrument
@@ -83,7 +84,7 @@ async def _open_ports(
     store = instrument(await _open_store(settings, callers), "store", metrics, tracer)
     queue = RedisTaskQueue(redis, settings.lease_seconds)
     return Ports(
-        store=IndexedStore(store, index),
+        store=IndexedStore(ClassStore(store, settings.class_name), index),
         board=instrument(RedisBoard(redis), "redis", metrics, tracer),
         queue=instrument(queue, "redis", metrics, tracer),
         objects=instrument(S3Objects.from_settings(settings.s3), "s3", metrics, tracer),

@@ -34,7 +34,54 @@
 {{- if and .Values.api.httpRoute.enabled (not .Values.api.httpRoute.parentRefs) -}}
 {{- $faults = append $faults "api.httpRoute.parentRefs: name the Gateway" -}}
 {{- end -}}
+{{- if and .Release.IsInstall .Values.rbac.create -}}
+{{- range include "imagejobs.neighbours" . | fromJsonArray -}}
+{{- $faults = append $faults (printf "operator.className: %s runs the ImageJobs of %s already; give one of the two a class" .who .where) -}}
+{{- end -}}
+{{- end -}}
 {{- if $faults -}}
 {{- fail (printf "\n\nimagejobs cannot be installed like this:\n  - %s\n" (join "\n  - " $faults)) -}}
 {{- end -}}
+{{- end }}
+
+{{/*
+Releases of the same class that run ImageJobs of a namespace that this one would run, as a JSON list of who and where. Helm
+shows what is in the cluster only to `helm install` and `helm upgrade`: rendered elsewhere (Argo CD) the list is empty.
+*/}}
+{{- define "imagejobs.neighbours" -}}
+{{- $root := . -}}
+{{- $found := list -}}
+{{- $places := ternary (list "") (include "imagejobs.namespaces" . | fromJsonArray) .Values.watch.allNamespaces -}}
+{{- range $place := $places -}}
+{{- range (lookup "v1" "ConfigMap" $place "").items -}}
+{{- $class := (.data | default dict).CLASS_NAME | default "" -}}
+{{- if and (eq (include "imagejobs.isNeighbour" (list $root . "settings")) "yes") (eq $class $root.Values.operator.className) -}}
+{{- $found = append $found (dict "who" (include "imagejobs.releaseOf" .) "where" .metadata.namespace) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range (lookup "rbac.authorization.k8s.io/v1" "ClusterRole" "" "").items -}}
+{{- $class := (.metadata.annotations | default dict) | dig "imagejobs.dev/class" "" -}}
+{{- if and (eq (include "imagejobs.isNeighbour" (list $root . "operator")) "yes") (hasSuffix "-operator" .metadata.name) (eq $class $root.Values.operator.className) -}}
+{{- $found = append $found (dict "who" (include "imagejobs.releaseOf" .) "where" "all namespaces") -}}
+{{- end -}}
+{{- end -}}
+{{ $found | uniq | toJson }}
+{{- end }}
+
+{{/* (list $ OBJECT "settings"): "yes" for an object of that component of another release. */}}
+{{- define "imagejobs.isNeighbour" -}}
+{{- $root := index . 0 -}}
+{{- $labels := (index . 1).metadata.labels | default dict -}}
+{{- $component := and (eq (get $labels "app.kubernetes.io/part-of") "imagejobs") (eq (get $labels "app.kubernetes.io/component") (index . 2)) -}}
+{{- if and $component (ne (include "imagejobs.releaseOf" (index . 1)) (printf "%s/%s" $root.Release.Namespace $root.Release.Name)) -}}
+yes
+{{- end -}}
+{{- end }}
+
+{{/* The release of an object, as namespace/name, "?" for what Helm did not say. */}}
+{{- define "imagejobs.releaseOf" -}}
+{{- $annotations := .metadata.annotations | default dict -}}
+{{- $name := get $annotations "meta.helm.sh/release-name" | default (get (.metadata.labels | default dict) "app.kubernetes.io/instance") -}}
+{{ get $annotations "meta.helm.sh/release-namespace" | default "?" }}/{{ $name }}
 {{- end }}

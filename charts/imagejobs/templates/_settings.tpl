@@ -20,6 +20,9 @@ REDIS_URL: {{ . | quote }}
 {{- if .Values.caBundle }}
 CA_FILE: /etc/imagejobs-ca/ca.pem
 {{- end }}
+{{- with .Values.operator.className }}
+CLASS_NAME: {{ . | quote }}
+{{- end }}
 LOG_LEVEL: {{ .Values.logLevel }}
 LEASE_SECONDS: {{ .Values.pool.leaseSeconds | quote }}
 {{- with .Values.telemetry.otlpEndpoint }}

@@ -56,7 +56,8 @@ class JobStore(Protocol):
         Args:
             key: Its namespace and name.
             caller: A job of another caller is as good as none. It is left out before it is read, so that
-                the answer comes as fast as for a name that no job has.
+                the answer comes as fast as for a name that no job has. `UNOWNED` means a job of no caller;
+                without Kubernetes, where only the API makes jobs, there is none.
 
         Raises:
             NotFound: There is none.

@@ -115,7 +115,7 @@ def _connect(
             health,
             namespaces,
             lambda key: memory.is_due(key, clock()),
-            lambda key: memory.uid(key) is not None,
+            memory.knows,
         ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
@@ -147,6 +147,7 @@ def _make_policy(settings: Settings, since: datetime) -> Policy:
         callbacks=bool(settings.webhooks),
         # On one machine only the API makes jobs, and it has checked them.
         grants=None if settings.sqlite else settings.grants,
+        class_name=settings.class_name,
         believes_claims=True if settings.sqlite or settings.trust_claims else None,
     )
 

@@ -17,6 +17,7 @@ from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
     HOST_PORT_URL,
     S3Settings,
+    read_class_name,
     read_lease_seconds,
     read_limits,
     read_listen_address,
@@ -37,6 +38,7 @@ class Settings:
     Attributes:
         sqlite: The file of the local store; None means Kubernetes.
         namespaces: Where ImageJobs are watched; None means everywhere.
+        class_name: The class of the jobs that this operator runs; None: those without a class.
         kubeconfig: None means the pod's service account.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
@@ -59,6 +61,7 @@ class Settings:
     limits: Limits
     sqlite: Path | None
     namespaces: tuple[str, ...] | None
+    class_name: str | None
     kubeconfig: str | None
     pool: bool
     jobs: bool
@@ -102,6 +105,7 @@ class Settings:
             limits=read_limits(reader),
             sqlite=sqlite,
             namespaces=_read_namespaces(reader),
+            class_name=read_class_name(reader),
             kubeconfig=reader.text("KUBECONFIG", 4096),
             pool=reader.boolean("POOL_ENABLED", default=True),
             jobs=jobs,

@@ -82,6 +82,11 @@ def test_a_caller_may_have_limits_of_its_own():
     assert (limits.requests_per_minute, limits.bytes_in_flight, limits.queued_images) == (60, 64 * 2**20, 5)
 
 
+@pytest.mark.parametrize(("given", "may"), [({}, False), ({"kubectl_jobs": True}, True)], ids=["no", "yes"])
+def test_jobs_of_kubectl_are_closed_unless_they_are_given(given, may):
+    assert keyring.read(text(shop(**given)), "jobs").find(KEY).kubectl_jobs is may
+
+
 def test_yaml_says_the_same_as_json():
     read = keyring.read(
         "callers:\n  - name: shop\n    keys:\n"
@@ -106,6 +111,7 @@ def test_yaml_says_the_same_as_json():
         (text(shop(namespace="a/b")), ["callers[0].namespace"]),
         (text({"keys": []}), ["callers[0].name"]),
         (text({"name": "shop"}), ["callers[0].keys"]),
+        (text(shop(kubectl_jobs="perhaps")), ["callers[0].kubectl_jobs"]),
         (text(shop(keys=[{}])), ["callers[0].keys[0].sha256"]),
         (text(shop(keys=[{"sha256": "abc", "read_only": "perhaps"}])),
          [f"callers[0].keys[0].{each}" for each in ("sha256", "read_only")]),

@@ -61,6 +61,7 @@ def specs(draw) -> Spec:
         ),
         execution=draw(st.sampled_from(Execution)), attempts=draw(st.integers(1, limits.MAX_ATTEMPTS)),
         suspend=draw(st.booleans()), cancel=draw(st.booleans()), queue_name=draw(DNS_LABELS),
+        class_name=draw(DNS_LABELS),
         priority_class_name=draw(DNS_LABELS), profile=draw(st.sampled_from(Profile)),
         callback_url=draw(st.none() | st.just("https://example.org/hook")),
         retry_codes=draw(st.sampled_from([(), ("source_error", "storage_error")])), **numbers,
@@ -112,6 +113,7 @@ def test_every_field_of_a_spec_is_written_when_it_is_no_default():
         attempts=4, retry_failed=1, max_failed_items=0, suspend=True, cancel=True, active_deadline_seconds=5,
         ttl_seconds_after_finished=6, queue_name="q", priority_class_name="c", profile=Profile.LARGE,
         callback_url="https://example.org/", repeat_callback=1, retry_codes=("source_error",),
+        class_name="shop",
     )  # fmt: skip
     assert {*spec_body(full), "manifest"} == set(SPEC_FIELDS)
 
@@ -184,6 +186,7 @@ def test_a_job_without_a_spec_is_unreadable(body):
         ({"items": ITEMS, "output": {"prefix": "/a"}}, ["spec.output.prefix"]),
         ({"items": ITEMS, "retry": {"attempts": 11}}, ["spec.retry.attempts"]),
         ({"items": ITEMS, "callback": {"url": "javascript:1"}}, ["spec.callback.url"]),
+        ({"items": ITEMS, "className": "Shop"}, ["spec.className"]),
         ({"items": ITEMS, "queueName": "Q"}, ["spec.queueName"]),
     ],
     ids=str,
@@ -231,7 +234,7 @@ OTHERS = {
     "items": (Item(key="b"),), "manifest": Manifest("a", 1), "variants": (Variant("b"),),
     "output": Output("p"), "execution": Execution.POOL, "items_per_pod": 5, "attempts": 5,
     "max_failed_items": 5, "active_deadline_seconds": 5, "queue_name": "q", "priority_class_name": "c",
-    "profile": Profile.LARGE, "callback_url": "https://example.org/",
+    "profile": Profile.LARGE, "callback_url": "https://example.org/", "class_name": "shop",
 }  # fmt: skip
 
 

@@ -22,7 +22,6 @@ from imagejobs_operator.decide.grants import (
     UNGUARDED,
     Grant,
     Grants,
-    is_made_by_api,
     list_faults,
     read_grants,
     readable_prefixes,
@@ -118,7 +117,7 @@ def test_a_refusal_of_many_keys_is_short() -> None:
 )
 def test_what_the_api_made_it_has_checked_itself(claim: dict[str, dict[str, str]]) -> None:
     made = replace(job("elsewhere", items=(Item(key="uploads/j1/0"),)), **claim)
-    assert is_made_by_api(made)
+    assert made.made_by_api
     assert list_faults(made, NOTHING) == []
     assert list_faults(replace(made, labels={}, annotations={}), NOTHING)
 

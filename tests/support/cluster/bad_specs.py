@@ -93,6 +93,7 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     "a life below zero": (_with(ttlSecondsAfterFinished=-1), "spec.ttlSecondsAfterFinished"),
     "a life of more than a year": (_with(ttlSecondsAfterFinished=31_536_001), "spec.ttlSecondsAfterFinished"),
     "a switch that is a word": (_with(suspend="maybe"), "spec.suspend"),
+    "a class that is no DNS label": (_with(className="Shop"), "spec.className"),
     "a queue that is no DNS label": (_with(queueName="My_Queue"), "spec.queueName"),
     "a priority that is no DNS name": (_with(priorityClassName="-high"), "spec.priorityClassName"),
     "an unknown profile": (_with(profile="Huge"), "spec.profile"),

@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from imagejobs_contract.model import file_names, output_names
+from imagejobs_contract.model import output_names
 from imagejobs_contract.model.options import DEFAULT_VARIANT
+from imagejobs_contract.wire import file_names
 
 MAX_PART_BYTES = 180
 """Of UTF-8 in one part of a path; file systems allow 255, and variant, number and extension need some."""

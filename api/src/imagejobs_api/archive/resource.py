@@ -27,7 +27,7 @@ from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request, is_gone, until_disconnected
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import states
-from imagejobs_api.view.lookup import find_job
+from imagejobs_api.view.lookup import find_readable_job
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageJobsError, TooLarge
 from imagejobs_contract.model.imagejob import ImageJob
@@ -91,7 +91,7 @@ class Archives:
 
         409 while the job runs or if there is no file for it, 410 if all results were deleted.
         """
-        job = await find_job(self._store, req.caller, identifier)
+        job = await find_readable_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         await self.respond(req, resp, job, read_archive)
 

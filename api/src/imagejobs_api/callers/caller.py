@@ -32,6 +32,8 @@ class Caller:
         output_prefixes: Prefixes under which the caller's jobs may store results; each ends with a slash.
         priority_classes: Classes that the pods of the caller's jobs may have.
         queues: Queues of Kueue that the caller's jobs may name.
+        kubectl_jobs: Whether the caller may read the jobs of its namespace that no caller owns: those that
+            were made with kubectl.
     """
 
     namespace: str
@@ -43,6 +45,7 @@ class Caller:
     output_prefixes: tuple[str, ...] = ()
     priority_classes: tuple[str, ...] = ()
     queues: tuple[str, ...] = ()
+    kubectl_jobs: bool = False
 
     def job_key(self, job_name: str) -> JobKey:
         """Return the key of the caller's job of that name."""

@@ -76,7 +76,9 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
     seen_names: set[str] = set()
     seen_keys: set[str] = set()
     for reader in readers:
-        reader.unknown(("name", "namespace", "keys", "limits", *PREFIX_FIELDS, *CLUSTER_FIELDS))
+        reader.unknown(
+            ("name", "namespace", "keys", "limits", "kubectl_jobs", *PREFIX_FIELDS, *CLUSTER_FIELDS)
+        )
         name = _read_required(reader, "name", DNS_LABEL, "a DNS label")
         _check_unique(reader, "name", name, seen_names)
         own = (
@@ -95,6 +97,7 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
         classes = reader.texts(CLUSTER_FIELDS[0], permissions.MAX_PREFIXES, 253, DNS_NAME, "a DNS name")
         permissions.check_priority_classes(reader, CLUSTER_FIELDS[0], classes)
         queues = reader.texts(CLUSTER_FIELDS[1], permissions.MAX_PREFIXES, 63, DNS_LABEL, "a DNS label")
+        kubectl_jobs = reader.boolean("kubectl_jobs")
         keys = reader.children("keys", MAX_KEYS)
         if not reader.has("keys"):
             reader.fault("keys", "is missing: a list of keys, [] locks the caller out")
@@ -106,7 +109,18 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
             may_write = not key.boolean("read_only")
             yield KeyEntry(
                 sha256,
-                Caller(own, CallerName(name), may_write, key_name, limits, sources, outputs, classes, queues),
+                Caller(
+                    own,
+                    CallerName(name),
+                    may_write,
+                    key_name,
+                    limits,
+                    sources,
+                    outputs,
+                    classes,
+                    queues,
+                    kubectl_jobs,
+                ),
             )
 
 

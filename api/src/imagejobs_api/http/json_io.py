@@ -14,8 +14,8 @@ from imagejobs_api.http.connection import Request, body_chunks
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.model import file_names
 from imagejobs_contract.reader import MAX_FAULTS
+from imagejobs_contract.wire import file_names
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import api_urls, states
 from imagejobs_api.view.links import Links
-from imagejobs_api.view.lookup import JobOrImage, find
+from imagejobs_api.view.lookup import JobOrImage, find_readable
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault
@@ -44,7 +44,7 @@ class Downloads:
         Raises:
             Invalid: The query asks for no kind of link.
         """
-        found = await find(self._store, req.caller, identifier)
+        found = await find_readable(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))
         await self.redirect(req, resp, found, index, self._links)

@@ -17,7 +17,7 @@ from imagejobs_api.jobs.copy_as import CopyAs
 from imagejobs_api.view import api_urls, job_body, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_counts import LiveCounts
-from imagejobs_api.view.lookup import find_job
+from imagejobs_api.view.lookup import find_job, find_readable_job
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import OF_AN_IMAGE
 from imagejobs_contract.errors import NotFound
@@ -53,7 +53,8 @@ class Jobs:
         reader = paging.query_reader(req.params, ("as",))
         form = read_form(reader)
         reader.check()
-        job = await self._find(req, resp, identifier)
+        job = await find_readable_job(self._store, req.caller, identifier)
+        resp.context.job_id = job.key.name
         if form is None:
             await self._respond(req, resp, job)
             return

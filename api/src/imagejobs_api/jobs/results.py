@@ -20,7 +20,7 @@ from imagejobs_api.jobs.result_body import IndexedOutcome, ResultBody, result_bo
 from imagejobs_api.jobs.result_filter import ResultFilter, read_filter
 from imagejobs_api.view import api_urls, outcomes, states
 from imagejobs_api.view.links import Links
-from imagejobs_api.view.lookup import find_job
+from imagejobs_api.view.lookup import find_readable_job
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
@@ -62,7 +62,7 @@ class Results:
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with a page of results, or with all as lines of JSON or CSV if `Accept` prefers that."""
-        job = await find_job(self._store, req.caller, identifier)
+        job = await find_readable_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         address = f"{api_urls.job(self._links.base_url(req), job.key.name)}/results"
         await self.respond(req, resp, job, self._links, address)

@@ -12,7 +12,7 @@ from imagejobs_api.http.errors import Problem, error_body
 from imagejobs_api.progress import sse
 from imagejobs_api.progress.sse import EventId
 from imagejobs_api.progress.watchers import JobWatchers, WatchedJob
-from imagejobs_api.view.lookup import JobOrImage, find
+from imagejobs_api.view.lookup import JobOrImage, find_readable
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault
 from imagejobs_contract.ports import JobStore
@@ -35,7 +35,7 @@ class Events:
 
         A client whose `Last-Event-ID` is the last event gets 204, after which browsers do not connect again.
         """
-        target = await find(self._store, req.caller, identifier)
+        target = await find_readable(self._store, req.caller, identifier)
         resp.context.job_id = target.job.key.name
         await self.respond(req, resp, target)
 

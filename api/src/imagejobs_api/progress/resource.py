@@ -4,7 +4,7 @@ from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
 from imagejobs_api.view.live_counts import LiveCounts
-from imagejobs_api.view.lookup import JobOrImage, find
+from imagejobs_api.view.lookup import JobOrImage, find_readable
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_api.view.progress_body import ProgressBody, item_progress, job_progress
 from imagejobs_contract.ports import JobStore
@@ -20,7 +20,7 @@ class Progress:
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with the progress."""
-        target = await find(self._store, req.caller, identifier)
+        target = await find_readable(self._store, req.caller, identifier)
         resp.context.job_id = target.job.key.name
         resp.media = await self._body(target)
         resp.set_header("Cache-Control", "no-store")

@@ -12,7 +12,7 @@ from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.forms import PRESET, VARIANTS, Form, ReceivedForm
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.model import file_names, names
+from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.limits import Limits
@@ -20,7 +20,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import AUTO, Format, Variant, read_variant
 from imagejobs_contract.model.spec import DeletionPolicy, Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys, source_prefixes
+from imagejobs_contract.wire import file_names, s3_keys, source_prefixes
 
 MAX_NAME_CHARS = 200
 SAMPLE_SECONDS_KEPT = 300

@@ -15,11 +15,12 @@ from imagejobs_api.submit.form_reader import FormReader
 from imagejobs_api.submit.forms import Form
 from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.url_reader import UrlReader
-from imagejobs_contract.model import file_names, names
+from imagejobs_contract.model import names
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import file_names
 
 
 class FormIntake:

@@ -22,10 +22,9 @@ from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.variant_fields import MAX_VARIANTS_BYTES
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
-from imagejobs_contract.model import file_names
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import s3_keys, sniff
+from imagejobs_contract.wire import file_names, s3_keys, sniff
 
 MAX_OPTION_BYTES = 1024
 MAX_PART_HEADERS = 8192

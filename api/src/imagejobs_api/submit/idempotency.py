@@ -49,25 +49,28 @@ def read_key(header: str | None) -> str | None:
     return header.strip('"')
 
 
-def choose_job_key(caller: Caller, header: str | None) -> tuple[JobKey, bool]:
+def choose_job_key(caller: Caller, header: str | None, class_name: str | None = None) -> tuple[JobKey, bool]:
     """Return the namespace and name of a request's job, and whether an earlier request may have made it.
 
     Args:
         header: `Idempotency-Key`; without it the job gets a fresh name.
+        class_name: Of this API's jobs.
 
     Raises:
         Problem: As `read_key`.
     """
     key = read_key(header)
-    return caller.job_key(job_name(caller, key) if key else names.new_job_id()), key is not None
+    return caller.job_key(job_name(caller, key, class_name) if key else names.new_job_id()), key is not None
 
 
-def job_name(caller: Caller, key: str) -> str:
+def job_name(caller: Caller, key: str, class_name: str | None = None) -> str:
     """Return the name of the job that belongs to a caller's key.
 
-    Neither a caller's name nor a key contains a line end, so that two pairs never make the same text.
+    Neither a caller's name nor a key nor a class contains a line end, so that two never make the same text.
+    With the class, two installations of which a caller has the same name do not meet in a namespace.
     """
-    return "k" + hashlib.sha256(f"{caller.name}\n{key}".encode()).hexdigest()[:_NAME_DIGITS]
+    text = "\n".join((caller.name, key, *([class_name] if class_name else [])))
+    return "k" + hashlib.sha256(text.encode()).hexdigest()[:_NAME_DIGITS]
 
 
 def fingerprint_form(path: str, received: ReceivedForm) -> str:

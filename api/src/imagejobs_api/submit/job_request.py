@@ -12,7 +12,7 @@ from typing import Any
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.model import file_names, limits
+from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.spec import Execution, Spec
@@ -20,7 +20,7 @@ from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_manifest_ref, r
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import MAX_FAULTS, Reader
-from imagejobs_contract.wire import source_prefixes
+from imagejobs_contract.wire import file_names, source_prefixes
 
 IMAGE_FIELDS = ("items", "prefix", "manifest")
 VARIANTS_FROM = "variants_from"

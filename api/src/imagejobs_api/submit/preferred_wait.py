@@ -66,12 +66,16 @@ class PreferredWait:
 
     Args:
         default_seconds: How long to wait for a single image if the request has no `Prefer`.
+        class_name: Of this API's jobs.
     """
 
-    def __init__(self, waiting: Waiting, links: Links, default_seconds: int) -> None:
+    def __init__(
+        self, waiting: Waiting, links: Links, default_seconds: int, class_name: str | None = None
+    ) -> None:
         self._waiting = waiting
         self._links = links
         self._default_seconds = default_seconds
+        self._class_name = class_name
 
     @contextmanager
     def watching(self, req: Request) -> Iterator[PendingJob]:
@@ -81,6 +85,8 @@ class PreferredWait:
             Problem: `Idempotency-Key` is malformed.
         """
         base = self._links.base_url(req)
-        key, repeatable = idempotency.choose_job_key(req.caller, req.get_header(idempotency.HEADER))
+        key, repeatable = idempotency.choose_job_key(
+            req.caller, req.get_header(idempotency.HEADER), self._class_name
+        )
         with self._waiting.watch(key) as watch:
             yield PendingJob(key, repeatable, base, watch, self._default_seconds)

@@ -19,11 +19,12 @@ from imagejobs_api.http.multipart import FormBody
 from imagejobs_api.submit.forms import Form, ReceivedForm, Source
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
-from imagejobs_contract.model import file_names, limits
+from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import URL_PATTERN
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire import file_names
 
 URL_FIELD = "url"
 URLS_FIELDS = ("urls", "urls[]")

@@ -7,11 +7,11 @@ from typing import Any
 
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import file_names, limits
+from imagejobs_contract.model import limits
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import manifests, source_prefixes
+from imagejobs_contract.wire import file_names, manifests, source_prefixes
 
 DEFAULT_TYPE = "application/octet-stream"
 _TYPE_PATTERN = (

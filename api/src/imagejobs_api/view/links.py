@@ -8,12 +8,13 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import api_urls
 from imagejobs_api.view.watch_tickets import WatchTickets
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import file_names, output_names
+from imagejobs_contract.model import output_names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import LinkSigner
+from imagejobs_contract.wire import file_names
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?", re.ASCII)
 

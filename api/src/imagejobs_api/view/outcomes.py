@@ -5,6 +5,7 @@ Only reads.
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_contract.errors import NotFound
@@ -56,7 +57,7 @@ class Outcomes:
         if missing and (job.status.results_key or job.status.job_name):
             for shard in sorted({shard_of(index, job.spec.total, job.status.shards) for index in missing}):
                 found = {**standing(job, await self._read_results(job, shard)), **found}
-        return found
+        return found if job.made_by_api else {index: _with_own(job, each) for index, each in found.items()}
 
     async def _read_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
         try:
@@ -71,6 +72,17 @@ def standing(job: ImageJob, outcomes: Mapping[int, Outcome]) -> dict[int, Outcom
     """Return the outcomes that count in the attempt a job is in: its own, successes of any, kept failures."""
     attempt, codes = current_attempt(job), job.spec.retry_codes
     return {index: each for index, each in outcomes.items() if each.counts_in(attempt, codes)}
+
+
+def _with_own(job: ImageJob, outcome: Outcome) -> Outcome:
+    """Return the outcome without outputs that lie elsewhere than the job's.
+
+    Pods in a namespace may hold credentials of Redis and of `jobs/`, and whoever reads them could write an
+    outcome that names another's file. Links are signed with credentials that may read all.
+    """
+    folders = tuple(f"{each.rstrip('/')}/" for each in job.prefixes)
+    own = tuple(each for each in outcome.outputs if each.key.startswith(folders))
+    return outcome if own == outcome.outputs else replace(outcome, outputs=own)
 
 
 def spans(job: ImageJob) -> Iterator[range]:

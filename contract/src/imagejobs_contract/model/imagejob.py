@@ -20,6 +20,8 @@ from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.model.times import format_time, parse_time
 from imagejobs_contract.reader import Reader
 
+_SAID_BY_API = (names.ANNOTATION_UPLOADS, names.ANNOTATION_SOURCES)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageJob:
@@ -54,6 +56,11 @@ class ImageJob:
     def is_sample(self) -> bool:
         """Return whether the job only shows what options do to a picture."""
         return self.labels.get(names.LABEL_SAMPLE) == "true"
+
+    @property
+    def made_by_api(self) -> bool:
+        """Return whether the API made the job, by what only the API may say of it."""
+        return bool(self.caller) or any(each in self.annotations for each in _SAID_BY_API)
 
     @property
     def prefix(self) -> str:
@@ -110,7 +117,7 @@ class ImageJob:
             status=read_status(body.get("status")),
         )
         if reader.faults:
-            raise UnreadableJob(reader.faults, replace(job, spec=Spec()))
+            raise UnreadableJob(reader.faults, replace(job, spec=Spec(class_name=spec.class_name)))
         return job
 
     def to_body(self) -> dict[str, Any]:
@@ -143,7 +150,8 @@ class UnreadableJob(Invalid):
     """Raised for a stored job whose spec is not valid.
 
     Attributes:
-        job: The job with an empty spec, so that its status can be written and it can be deleted.
+        job: The job with an empty spec but for its class, so that its status can be written and it can be
+            deleted.
     """
 
     def __init__(self, faults: Sequence[Fault], job: ImageJob) -> None:

@@ -14,6 +14,8 @@ UploadId = NewType("UploadId", str)
 CallerName = NewType("CallerName", str)
 """A caller's name as `imagejobs.dev/caller` has it; "" for no caller."""
 NO_UID, NO_CALLER = Uid(""), CallerName("")
+UNOWNED = CallerName("-")
+"""Asked for in place of a caller's name: the jobs that no caller owns. No caller can have this name."""
 
 GROUP = "imagejobs.dev"
 VERSION = "v1alpha1"

@@ -77,6 +77,7 @@ class Spec:
     """All fields of `.spec`. They are immutable but for those in `MUTABLE`.
 
     Attributes:
+        class_name: The class of operators of which one runs the job; None leaves it to those without a class.
         retry_codes: Which failed images `retry_failed` runs again, by the codes of their errors; () is all.
     """
 
@@ -95,6 +96,7 @@ class Spec:
     cancel: bool = False
     active_deadline_seconds: int = 3600
     ttl_seconds_after_finished: int = 86_400
+    class_name: str | None = None
     queue_name: str | None = None
     priority_class_name: str | None = None
     profile: Profile = Profile.SMALL

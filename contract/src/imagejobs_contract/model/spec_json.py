@@ -30,7 +30,8 @@ from imagejobs_contract.reader import Reader
 SPEC_FIELDS = (
     "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry",
     "retryFailed", "retryCodes", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds",
-    "ttlSecondsAfterFinished", "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
+    "ttlSecondsAfterFinished", "className", "queueName", "priorityClassName", "profile", "callback",
+    "repeatCallback",
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
@@ -70,6 +71,7 @@ def read_settings(reader: Reader) -> Spec:
         ),
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
+        class_name=reader.text("className", 63, pattern=DNS_LABEL, shape="a DNS label"),
         queue_name=reader.text("queueName", 63, pattern=DNS_LABEL, shape="a DNS label"),
         priority_class_name=reader.text("priorityClassName", 253, pattern=DNS_NAME, shape="a DNS name"),
         profile=reader.choice("profile", Profile) or DEFAULTS.profile,
@@ -95,6 +97,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     _set(body, "retryCodes", list(spec.retry_codes), [])
     _set(body, "suspend", spec.suspend, False)
     _set(body, "cancel", spec.cancel, False)
+    _set(body, "className", spec.class_name, None)
     _set(body, "queueName", spec.queue_name, None)
     _set(body, "priorityClassName", spec.priority_class_name, None)
     _set(body, "profile", spec.profile.value, DEFAULTS.profile.value)

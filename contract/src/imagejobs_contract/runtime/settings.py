@@ -165,6 +165,13 @@ def read_lease_seconds(reader: Reader) -> float:
     return reader.number("LEASE_SECONDS", 0.5, 3600.0, LEASE_SECONDS)
 
 
+def read_class_name(reader: Reader) -> str | None:
+    """Read CLASS_NAME, which API and operator of one installation share; None for jobs without a class."""
+    from imagejobs_contract.model.spec_json import DNS_LABEL  # no worker has a use for it
+
+    return reader.text("CLASS_NAME", 63, pattern=DNS_LABEL, shape="a DNS label")
+
+
 def read_listen_address(reader: Reader, name: str) -> tuple[str, int] | None:
     """Read an address of this machine and a port, or None."""
     text = reader.text(name, 300, pattern=LISTEN_ADDRESS, shape="host:port")

@@ -83,7 +83,9 @@ def state_selector(state: State | None) -> str:
 
 
 def caller_selector(caller: CallerName | None) -> str:
-    """Return the label selector of a caller's jobs."""
+    """Return the label selector of a caller's jobs, or of those without a caller."""
+    if caller == names.UNOWNED:
+        return f"!{names.LABEL_CALLER}"
     return f"{names.LABEL_CALLER}={caller}" if caller else ""
 
 

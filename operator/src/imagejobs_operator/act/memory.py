@@ -77,6 +77,7 @@ class Memory:
         self._late: dict[JobKey, ImageJob] = {}
         self._partial: dict[JobKey, tuple[Uid, PartialResults]] = {}
         self._waiting: dict[JobKey, datetime] = {}
+        self._foreign: set[JobKey] = set()
         self.states: Counter[State] = Counter()
 
     @property
@@ -96,8 +97,17 @@ class Memory:
         """Return the seconds that the oldest job has waited of which no image has begun; 0 if none waits."""
         return max(0.0, (now - min(self._waiting.values(), default=now)).total_seconds())
 
+    def record_foreign(self, key: JobKey) -> None:
+        """Record that a job is of another class: the resync need not read it again."""
+        self._foreign.add(key)
+
+    def knows(self, key: JobKey) -> bool:
+        """Return whether a job was seen, and what class it has."""
+        return key in self._jobs or key in self._foreign
+
     def record_job(self, job: ImageJob, now: datetime, lead: timedelta = NO_LEAD) -> Leftovers | None:
         """Record a job as the store has it; return the leftovers of another job that had its name before."""
+        self._foreign.discard(job.key)
         leftovers = Leftovers.of(job)
         before, history = self._jobs.get(job.key, (leftovers, History()))
         if before.uid != job.uid:
@@ -164,7 +174,7 @@ class Memory:
     def is_due(self, key: JobKey, now: datetime) -> bool:
         """Return whether the resync adds the job."""
         until = self.history(key).skip_resync_until
-        return until is None or now >= until
+        return key not in self._foreign and (until is None or now >= until)
 
     def record_partial_results(self, key: JobKey, uid: Uid, partial: PartialResults) -> None:
         """Record what was read of a job's results, when the rest could not be read."""
@@ -186,6 +196,7 @@ class Memory:
     def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its leftovers, if it was known."""
         known = self._jobs.pop(key, None)
+        self._foreign.discard(key)
         self._partial.pop(key, None)
         self._uncount(key)
         return known[0] if known else None

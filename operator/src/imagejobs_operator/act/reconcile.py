@@ -113,9 +113,15 @@ class Reconciler:
     def is_settled(self, job: ImageJob) -> bool:
         """Record a job that a watch delivered, and return whether there is nothing to do for it.
 
-        Only an ended job can be settled. The resync adds it when it is due.
+        Only an ended job can be settled, and one of another class. The resync adds an ended one when it is
+        due.
         """
         known = self._memory.uid(job.key)
+        if not self._policy.runs(job):
+            if known is not None:
+                return False  # one of ours had its name
+            self._memory.record_foreign(job.key)
+            return True
         if not job.status.state.final or job.deleting or self._pods.knows(job.key):
             return False
         if known not in (None, job.uid):
@@ -134,18 +140,32 @@ class Reconciler:
         try:
             job = await self._ports.store.get(key)
         except NotFound:
-            self._pods.forget(key)
-            await self._delete_late_outputs(key)
-            await self._delete_leftovers(self._memory.forget(key))
-            return Result()
+            return await self._forget(key)
         except UnreadableJob as ex:
+            if not self._policy.runs(ex.job):
+                return await self._leave(key)
             job = self._policy.believed(ex.job)
             await self._delete_leftovers(self._memory.record_job(job, *self._times()))
             return await (self._reconcile(job) if job.deleting else self._refuse(job, ex))
+        if not self._policy.runs(job):
+            return await self._leave(key)
         job = self._policy.believed(job)
         logs.bind(**log_facts(job))
         await self._delete_leftovers(self._memory.record_job(job, *self._times()))
         return await self._reconcile(job)
+
+    async def _forget(self, key: JobKey) -> Result:
+        """Delete what a job left that is gone."""
+        self._pods.forget(key)
+        await self._delete_late_outputs(key)
+        await self._delete_leftovers(self._memory.forget(key))
+        return Result()
+
+    async def _leave(self, key: JobKey) -> Result:
+        """Leave a job to the operator of its class; one of ours that had its name is gone."""
+        result = await self._forget(key)
+        self._memory.record_foreign(key)
+        return result
 
     async def _reconcile(self, job: ImageJob) -> Result:
         job = self._policy.bound(job)

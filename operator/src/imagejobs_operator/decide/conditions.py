@@ -233,7 +233,9 @@ def _accepted(given: PlanInput) -> Status:
     status = replace(
         given.status, observed_generation=given.status.observed_generation if behind else given.job.generation
     )
-    facts: tuple[Fact, ...] = ((ConditionType.ACCEPTED, True, Reason.ACCEPTED, ACCEPTED),)
+    class_name = given.job.spec.class_name
+    message = f"{ACCEPTED}; the operator of class {class_name} runs it" if class_name else ACCEPTED
+    facts: tuple[Fact, ...] = ((ConditionType.ACCEPTED, True, Reason.ACCEPTED, message),)
     if given.job.spec.callback_url and not given.policy.callbacks:
         # Shown while there is time to set the secret. The API refuses such a job; kubectl does not.
         facts += ((ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED),)

@@ -33,7 +33,6 @@ UNGUARDED = (
 ASK = "an administrator gives it in the value `grants` of the chart (docs/install.md)"
 
 _PREFIX = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*/"
-_MADE_BY_API = (names.ANNOTATION_UPLOADS, names.ANNOTATION_SOURCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,7 @@ def list_faults(job: ImageJob, grant: Grant) -> list[str]:
 
     They tell nothing about the bucket: whether a file exists is not asked before its key is allowed.
     """
-    if is_made_by_api(job):
+    if job.made_by_api:
         return []
     found = []
     for fault in _faults(job, grant):
@@ -102,14 +101,9 @@ def list_faults(job: ImageJob, grant: Grant) -> list[str]:
     return found
 
 
-def is_made_by_api(job: ImageJob) -> bool:
-    """Return whether the API made a job, by what only the API may say of it."""
-    return bool(job.caller) or any(name in job.annotations for name in _MADE_BY_API)
-
-
 def readable_prefixes(job: ImageJob, grants: Grants | None) -> tuple[str, ...] | None:
     """Return the prefixes from which the lines of a job's manifest may name keys; None allows every key."""
-    if grants is None or is_made_by_api(job):
+    if grants is None or job.made_by_api:
         return source_prefixes.read_annotation(job.annotations)
     return grants.of(job).sources
 

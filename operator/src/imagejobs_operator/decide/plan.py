@@ -87,9 +87,9 @@ def _refusal(given: PlanInput) -> tuple[Action, ...] | None:
     begins with what is given now.
     """
     policy, job = given.policy, given.job
-    if policy.believes_claims is None and grants.is_made_by_api(job):
+    if policy.believes_claims is None and job.made_by_api:
         return (Requeue(UNKNOWN_GUARD_SECONDS),)
-    if not policy.believes_claims and grants.is_made_by_api(job):
+    if not policy.believes_claims and job.made_by_api:
         message = grants.UNGUARDED
     else:
         faults = grants.list_faults(job, policy.grants.of(job)) if policy.grants else []

@@ -32,6 +32,7 @@ class Policy:
         callbacks: Whether there is a secret to sign callbacks with.
         grants: What each namespace may use; None where there are no borders, as on one machine, where only
             the API makes jobs.
+        class_name: The class whose jobs it runs; None: those without a class.
         believes_claims: Whether what only the API may say of a job is believed, because the cluster guards
             it; None while that is not known.
     """
@@ -46,7 +47,12 @@ class Policy:
     resync_seconds: float = 30.0
     callbacks: bool = True
     grants: Grants | None = None
+    class_name: str | None = None
     believes_claims: bool | None = True
+
+    def runs(self, job: ImageJob) -> bool:
+        """Return whether the job is of this operator's class; all others are left to their own."""
+        return job.spec.class_name == self.class_name
 
     def allows_jobs(self, job: ImageJob) -> bool:
         """Return whether a job may have a Job; one that was begun keeps it."""

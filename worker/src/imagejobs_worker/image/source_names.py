@@ -4,9 +4,9 @@ import re
 from email.message import Message
 from pathlib import PurePosixPath
 
-from imagejobs_contract.model import file_names
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.output_names import strip_extension
+from imagejobs_contract.wire import file_names
 
 _MAX_HEADER_CHARS = 2048
 """More of the header is not read: the parser takes a time that grows with the square of its length."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_contract.model import file_names
+from imagejobs_contract.wire import file_names
 
 
 @pytest.mark.parametrize(
