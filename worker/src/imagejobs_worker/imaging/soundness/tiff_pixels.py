@@ -8,6 +8,7 @@ begins anew at each line.
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
@@ -22,6 +23,8 @@ _OFFSETS, _LENGTHS = (273, 324), (279, 325)
 """Of strips and of tiles."""
 _JPEG_HEADS = tuple(b"\xff\xd8\xff" + marker for marker in (b"\xc0", b"\xc4", b"\xdb", b"\xe0", b"\xee"))
 """How the strips begin, or the tables that they share."""
+_FAX_DAMAGE = re.compile(rb"^Fax\w+: Bad code word at line \d+", re.MULTILINE)
+"""Of what libtiff prints; the rest is about metadata, or ends as an error anyway."""
 _STANDARD_ERROR = 2
 _MAX_BYTES = 65_536
 """What a pipe holds; libtiff drops what does not fit."""
@@ -59,8 +62,8 @@ def check_load(image: ImageFile.ImageFile, source: bytes) -> Iterator[None]:
     yield
     if not tags:
         return
-    if printed := _read_printed():
-        raise OSError(printed.decode("ascii", "replace").splitlines()[0])
+    if damage := _FAX_DAMAGE.search(_read_printed()):
+        raise OSError(damage[0].decode())
     if tags.get(_COMPRESSION) == _JPEG:
         for jpeg in _read_jpegs(tags, source):
             strict_jpeg.check(jpeg)
