@@ -2,7 +2,8 @@
 
 `small`: jobs of one image at a steady rate; the worker is played and takes 20 ms for each. `restart`: the
 operator starts over thousands of ImageJobs; half have ended, the others wait; one worker shows itself and
-takes nothing. `rest`: the same operator a minute later, when nothing changes.
+takes nothing. It does so twice: first Redis has lost all tasks. `rest`: the same operator a minute later,
+when nothing changes.
 
 Requests are counted in the API server's audit log by user; processor time, unlike times of the clock, hardly
 depends on what else the machine does. All of it is written to `bench-operator.json`.
@@ -55,6 +56,7 @@ class Bench:
 
     Attributes:
         environ: The operator's variables.
+        profiles: Folder for profiles of the operators, or None.
     """
 
     cluster: Cluster
@@ -62,17 +64,20 @@ class Bench:
     environ: dict[str, str]
     redis_url: str
     folder: Path
+    profiles: Path | None
 
 
 def main() -> int:
     """Measure and print; return 1 if a target was missed."""
     arguments = _arguments()
     with ExitStack() as stack:
-        bench = _start(stack)
+        bench = _start(stack, arguments.profiles)
         report: dict[str, Any] = {}
         if "small" in arguments.only:
             report["small"] = measure_small_jobs(bench, arguments.jobs, arguments.per_second)
         if "restart" in arguments.only:
+            _create_objects(bench, arguments.objects)
+            report["restart, Redis empty"], _ = measure_restart(bench, arguments.objects, 0)
             report["restart"], report["rest"] = measure_restart(
                 bench, arguments.objects, arguments.rest_seconds
             )
@@ -110,7 +115,7 @@ TARGETS = (
 
 def measure_small_jobs(bench: Bench, jobs: int, per_second: float) -> dict[str, Any]:
     """Create jobs of one image at a steady rate, and wait until all have ended."""
-    with _operator(bench) as program, _playing_worker(bench.redis_url):
+    with _operator(bench, "small") as program, _playing_worker(bench.redis_url):
         bench.audit.read_new()
         cpu = _processor_seconds(program)
         began = time.monotonic()
@@ -139,11 +144,10 @@ def measure_small_jobs(bench: Bench, jobs: int, per_second: float) -> dict[str, 
 
 def measure_restart(bench: Bench, objects: int, rest_seconds: float) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start the operator over many objects, and look at it again when nothing changes."""
-    _create_objects(bench, objects)
     with _showing_worker(bench.redis_url):
         bench.audit.read_new()
         began = time.monotonic()
-        with _operator(bench) as program:
+        with _operator(bench, "restart") as program:
             requests = _read_until_quiet(bench)
             ours = [each for each in requests if each.user == _user(bench)]
             restart = {
@@ -158,15 +162,19 @@ def measure_restart(bench: Bench, objects: int, rest_seconds: float) -> tuple[di
             time.sleep(rest_seconds)
             ours = [each for each in bench.audit.read_new() if each.user == _user(bench)]
             rest = {
-                "percent of a core": round(100 * (_processor_seconds(program) - cpu) / rest_seconds, 2),
-                "requests a second": round(sum(each.verb != "watch" for each in ours) / rest_seconds, 2),
+                "percent of a core": round(
+                    100 * (_processor_seconds(program) - cpu) / max(1.0, rest_seconds), 2
+                ),
+                "requests a second": round(
+                    sum(each.verb != "watch" for each in ours) / max(1.0, rest_seconds), 2
+                ),
                 "writes": sum(each.writes for each in ours),
                 "resident MB": _resident_mb(program),
             }
     return restart, rest
 
 
-def _start(stack: ExitStack) -> Bench:
+def _start(stack: ExitStack, profiles: Path | None) -> Bench:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     for name in ("valkey", "seaweed", "plane", "operator"):
         (folder / name).mkdir()
@@ -190,7 +198,7 @@ def _start(stack: ExitStack) -> Bench:
         "WORKER_IMAGE": "worker:bench", "WORKER_ENV_SECRET": "s3", "WORKER_ENV_CONFIG_MAP": "settings",
         "GRANTS": json.dumps({cluster.namespace: {"sources": ["in/"], "pods": 100}}),
     }  # fmt: skip
-    return Bench(cluster, audit, environ, redis_url, folder / "operator")
+    return Bench(cluster, audit, environ, redis_url, folder / "operator", profiles)
 
 
 def _found(program: Path | None, name: str) -> Path:
@@ -200,9 +208,11 @@ def _found(program: Path | None, name: str) -> Path:
 
 
 @contextmanager
-def _operator(bench: Bench) -> Iterator[Operator]:
-    with operator(bench.folder, bench.environ) as program:
+def _operator(bench: Bench, part: str = "") -> Iterator[Operator]:
+    profile = bench.profiles / f"{part}.prof" if bench.profiles and part else None
+    with operator(bench.folder, bench.environ, profile) as program:
         yield program
+        program.stop()
 
 
 def _user(bench: Bench) -> str:
@@ -348,6 +358,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--per-second", type=float, default=16.7, help="Jobs; 50 is 3,000 a minute.")
     parser.add_argument("--objects", type=int, default=5000)
     parser.add_argument("--rest-seconds", type=float, default=60.0)
+    parser.add_argument("--profiles", type=Path, help="Folder for profiles; the profiler itself costs time.")
     return parser.parse_args()
 
 

@@ -13,10 +13,10 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarge
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import FINALIZER, JobKey
+from imagejobs_contract.model.names import FINALIZER, JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import Change, Lease
+from imagejobs_contract.ports import Change, Lease, QueueFacts
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.s3.objects import S3Objects
@@ -446,3 +446,19 @@ def test_half_a_name_is_no_prefix(with_objects: Play) -> None:
                 await objects.delete_prefix(prefix)
 
     with_objects(story)
+
+
+def test_one_question_tells_which_of_many_jobs_are_not_as_they_were(with_pool: Play) -> None:
+    async def story(pool: Pool) -> None:
+        await pool.queue.send(tasks(0, 1))
+        await pool.queue.send(tasks(0, job=replace(JOB, key=OTHER, uid="u2")))
+        first, second = QueueFacts(KEY, Uid("u1"), 2, 0), QueueFacts(OTHER, Uid("u2"), 1, 0)
+        assert await pool.queue.find_changed([first, second]) == []
+        assert await pool.queue.find_changed([first, replace(second, waiting=0)]) == [OTHER]
+        assert await pool.worker.ack(await pool.worker.lease(), outcome(0))
+        assert await pool.queue.find_changed([first, second]) == [KEY]
+        assert await pool.queue.find_changed([replace(first, waiting=1, outcomes=1), second]) == []
+        await pool.queue.cancel("u2")
+        assert await pool.queue.find_changed([first, second]) == [KEY, OTHER]
+
+    with_pool(story)

@@ -229,6 +229,21 @@ class Lease:
     age_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class QueueFacts:
+    """What the queue and the board hold of a job.
+
+    Attributes:
+        waiting: Number of its images that are on the queue, leased or not.
+        outcomes: Number of its images that have an outcome on the board.
+    """
+
+    key: JobKey
+    uid: Uid
+    waiting: int
+    outcomes: int
+
+
 class TaskQueue(Protocol):
     """The pool's queue: a Redis stream with one consumer group.
 
@@ -241,6 +256,10 @@ class TaskQueue(Protocol):
 
     async def waiting(self, uid: Uid) -> frozenset[int]:
         """Return the indexes of a job's images that are on the stream, leased or not."""
+        ...
+
+    async def find_changed(self, known: Sequence[QueueFacts]) -> Sequence[JobKey]:
+        """Return those of these jobs of which the queue or the board holds something else."""
         ...
 
     async def cancel(self, uid: Uid) -> None:

@@ -60,6 +60,11 @@ class Metrics:
             "jobs do not count.",
             registry=registry,
         )
+        self.jobs_without_worker = Gauge(
+            "imagejobs_jobs_without_worker",
+            "Jobs that wait for the pool while it has no worker; 0 as long as it has one.",
+            registry=registry,
+        )
         self.ended = Counter(
             "imagejobs_jobs_ended",
             "Jobs that ended, by state, by who made them (api, cluster), and by what ran their images (pool, "
@@ -143,6 +148,7 @@ class Metrics:
         self.callbacks_pending.set_function(lambda: memory.pending_callbacks)
         self.callbacks_oldest_seconds.set_function(lambda: memory.oldest_callback_seconds(clock()))
         self.oldest_job_seconds.set_function(lambda: memory.oldest_waiting_seconds(clock()))
+        self.jobs_without_worker.set_function(lambda: memory.pool.without_worker)
         for state in State:
             self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.times import SteadyClock
 from imagejobs_contract.runtime import probes
@@ -22,6 +23,7 @@ from imagejobs_operator.act.work_queue import Result, WorkQueue
 from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.plan_input import Policy
 from imagejobs_operator.feeds.namespaces import Namespaces
+from imagejobs_operator.feeds.pool_rounds import PoolRounds
 from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
@@ -102,12 +104,21 @@ def _connect(
         for key in memory.unfinished_jobs():
             queue.add(key)
 
+    rounds = PoolRounds(ports.queue, memory, queue.add, clock, settings.resync_seconds)
+
+    def is_settled(job: ImageJob) -> bool:
+        settled = reconciler.is_settled(job)
+        if settled and not job.status.state.final:
+            rounds.ask_soon()
+        return settled
+
     health = Health(queue.oldest_seconds)
     return [
         *follow_guard(settings, outside, believe_claims),
         queue.run(),
         usage.run(),
         wake_ups(ports.board, queue, memory),
+        rounds.run(),
         resync(
             ports.store,
             queue,
@@ -119,7 +130,7 @@ def _connect(
         ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
-        follow_changes(settings, outside, queue, reconciler.is_settled, lambda: _stop_on_signals(stop), stop),
+        follow_changes(settings, outside, queue, is_settled, lambda: _stop_on_signals(stop), stop),
     ]
 
 

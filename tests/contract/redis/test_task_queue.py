@@ -15,7 +15,7 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.ports import Lease, WakeUp
+from imagejobs_contract.ports import Lease, QueueFacts, WakeUp
 from imagejobs_contract.redis import task_queue
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
@@ -160,9 +160,21 @@ def test_what_redis_lost_is_not_waiting_and_is_sent_again(redis_url, raw, loss):
             "flushed": raw.flushall,
         }[loss]()
         assert await queue.waiting(UID) == frozenset()
+        assert await queue.find_changed([QueueFacts(task().key, UID, 1, 0)]) == [task().key]
         await queue.send([task(0)])
         assert await queue.waiting(UID) == {0}
         assert (await taken(queue, "b")).task == task(0)
+
+    run(redis_url, story)
+
+
+def test_more_jobs_are_compared_than_fit_into_one_exchange(redis_url, monkeypatch):
+    monkeypatch.setattr(task_queue, "CHANGED_JOBS", 2)
+
+    async def story(queue):
+        await queue.send([task(0, f"u{n}") for n in range(5)])
+        known = [QueueFacts(JobKey("default", f"j{n}"), f"u{n}", int(n not in (1, 4)), 0) for n in range(5)]
+        assert [each.name for each in await queue.find_changed(known)] == ["j1", "j4"]
 
     run(redis_url, story)
 

@@ -42,6 +42,25 @@ class Simulation(RuleBasedStateMachine):
         self.created = self.world.create(job)
         self.history: list[Status] = []
         self.cancelled = False
+        self.events = True  # something has happened that a watch tells, since the last look
+        self.looked_at = 0.0
+
+    @rule()
+    def the_resync_comes(self) -> None:
+        """Look at the job if a resync would; if it would not, there is nothing to do for it."""
+        memory = self.world.memory
+        told = self.world.run(self.world.queue.find_changed(memory.pool_facts()))
+        told += memory.pool.record_workers(self.world.queue.alive, self.world.now())
+        is_due = memory.is_due(KEY, self.world.now()) or self.timer_is_due() or KEY in told or self.events
+        changes = len(self.world.faults.changes)
+        self.reconcile()
+        assert is_due or len(self.world.faults.changes) == changes
+
+    def timer_is_due(self) -> bool:
+        """Return whether the last reconcile wanted another one by now."""
+        again = self.world.requeues.get(KEY)
+        seconds = again.requeue_after_seconds if again else None
+        return seconds is not None and self.world.elapsed_seconds >= self.looked_at + seconds
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -52,10 +71,12 @@ class Simulation(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        self.world.reconcile(KEY)
+        self.events = self.world.reconcile(KEY) is None
+        self.looked_at = self.world.elapsed_seconds
 
     @rule(count=st.integers(0, 8), before=st.booleans())
     def reconcile_and_be_killed(self, count: int, before: bool) -> None:
+        self.events = True
         faults = self.world.faults
         at = len(faults.changes) + count
         faults.kill_before, faults.kill_after = (at, None) if before else (None, at)
@@ -64,11 +85,13 @@ class Simulation(RuleBasedStateMachine):
 
     @rule(back=st.integers(1, 5))
     def reconcile_an_old_version(self, back: int) -> None:
+        self.events = True
         self.world.store.stale[KEY] = back
         self.world.reconcile(KEY)
 
     @rule(system=st.sampled_from(["redis", "s3", "store"]))
     def reconcile_while_a_system_is_away(self, system: str) -> None:
+        self.events = True
         self.world.faults.away = {system}
         self.world.reconcile(KEY)
         self.world.faults.away = set()
@@ -97,6 +120,7 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: self.world.jobs.running)
     @rule(data=st.data(), most=st.integers(0, 5), code=CODES)
     def a_pod_works(self, data: st.DataObject, most: int, code: Code | None) -> None:
+        self.events = True
         running = [
             (attempt, it)
             for (_, attempt), it in self.world.jobs.running.items()
@@ -115,6 +139,7 @@ class Simulation(RuleBasedStateMachine):
         what=st.sampled_from(["fail index", "fail Job", "deadline", "vanish", "garbage", "suspend"]),
     )
     def the_job_has_trouble(self, data: st.DataObject, what: str) -> None:
+        self.events = True
         key = data.draw(st.sampled_from(sorted(self.world.jobs.running)))
         it = self.world.jobs.running[key]
         if what == "vanish":
@@ -131,27 +156,32 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: KEY in self.world.store.jobs)
     @rule(suspend=st.booleans())
     def suspend(self, suspend: bool) -> None:
+        self.events = True
         self.world.store.edit(KEY, suspend=suspend)
 
     @precondition(lambda self: KEY in self.world.store.jobs)
     @rule()
     def retry(self) -> None:
+        self.events = True
         self.world.store.edit(KEY, retry_failed=self.world.job().spec.retry_failed + 1)
 
     @precondition(lambda self: KEY in self.world.store.jobs and len(self.history) > 3)
     @rule()
     def cancel(self) -> None:
+        self.events = True
         self.world.store.edit(KEY, cancel=True)
         self.cancelled = True
 
     @precondition(lambda self: len(self.history) > 5)
     @rule()
     def delete(self) -> None:
+        self.events = True
         self.world.store.user_delete(KEY)
 
     @precondition(lambda self: KEY in self.world.store.jobs and self.world.status().state.stopped)
     @rule()
     def delete_with_outputs(self) -> None:
+        self.events = True
         self.world.run(self.world.store.add_finalizer(self.world.job(), FINALIZER))
         self.world.store.user_delete(KEY)
 

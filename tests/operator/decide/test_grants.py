@@ -135,8 +135,10 @@ def test_the_lines_of_a_manifest_lie_where_its_author_may_read() -> None:
 
 def test_a_job_that_asks_for_more_stays_until_it_is_given_and_is_written_once() -> None:
     asks = job(queue_name="blog")
-    (write,) = plan(asks, Observed(), START, POLICY)
+    write, event = plan(asks, Observed(), START, POLICY)
     assert isinstance(write, actions.WriteStatus)
+    assert isinstance(event, actions.Emit)
+    assert (event.reason, event.warning) == (Reason.NOT_GRANTED, True)
     accepted = write.status.condition(ConditionType.ACCEPTED)
     assert accepted is not None
     assert (accepted.status, accepted.reason) == (False, Reason.NOT_GRANTED)
@@ -168,7 +170,7 @@ def test_a_job_that_has_begun_keeps_what_it_was_given() -> None:
 )
 def test_where_nothing_guards_it_no_job_is_believed_to_be_the_apis(claim: dict[str, dict[str, str]]) -> None:
     claims = replace(job(), **claim)  # type: ignore[arg-type]
-    (write,) = plan(claims, Observed(workers=1), START, replace(POLICY, believes_claims=False))
+    write, _ = plan(claims, Observed(workers=1), START, replace(POLICY, believes_claims=False))
     assert isinstance(write, actions.WriteStatus)
     accepted = write.status.condition(ConditionType.ACCEPTED)
     assert accepted is not None

@@ -16,7 +16,7 @@ from imagejobs_contract.model.names import CallerName, JobKey, S3Key
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
-from imagejobs_contract.ports import Change
+from imagejobs_contract.ports import Change, QueueFacts
 from imagejobs_contract.storage import ListedObject, ObjectFacts
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_operator.decide.actions import Emit
@@ -229,6 +229,18 @@ class Queue:
     async def waiting(self, uid: str) -> frozenset[int]:
         self.faults.check("redis")
         return frozenset(task.index for task in self.tasks.values() if task.uid == uid)
+
+    async def find_changed(self, known: Sequence[QueueFacts]) -> list[JobKey]:
+        self.faults.check("redis")
+        return [
+            each.key
+            for each in known
+            if (each.waiting, each.outcomes)
+            != (
+                sum(task.uid == each.uid for task in self.tasks.values()),
+                len(self.board.items.get(each.uid, {})),
+            )
+        ]
 
     async def cancel(self, uid: str) -> None:
         self.faults.before("redis", "withdraw")

@@ -57,12 +57,19 @@ class Operator:
 
 
 @contextmanager
-def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
-    """Run an operator until the end of the block."""
+def operator(folder: Path, environ: Mapping[str, str], profile: Path | None = None) -> Iterator[Operator]:
+    """Run an operator until the end of the block.
+
+    Args:
+        folder: Takes its log.
+        environ: Its variables.
+        profile: File for the profile of cProfile, which is written when the operator stops; None for none.
+    """
     log = folder / f"operator-{time.monotonic_ns()}.log"
+    profiler = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
     # The child needs no variable of ours but PATH.
     with log.open("wb") as out:
-        command = [*TIED, sys.executable, "-m", "imagejobs_operator"]
+        command = [*TIED, sys.executable, *profiler, "-m", "imagejobs_operator"]
         variables = {**shifted_clock.variables(), "PATH": os.environ["PATH"], **environ}
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     running = Operator(process, log)

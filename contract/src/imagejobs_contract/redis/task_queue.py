@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple
 
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.names import Uid
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.ports import Lease
+from imagejobs_contract.ports import Lease, QueueFacts
 from imagejobs_contract.redis import task_scripts
 from imagejobs_contract.redis.client import BLOCK_SECONDS, connect, redis_errors
 from imagejobs_contract.redis.library import Redis, ResponseError
@@ -28,6 +28,8 @@ IDLE_SCAN_SECONDS = 2.0
 ALIVE_LEASES = 3
 """A worker counts as alive for this many lease times after it was last seen."""
 CHECK_EXPIRES_SECONDS = 60
+CHANGED_JOBS = 500
+"""Small jobs that one script compares with what is known of them: some milliseconds of the server."""
 FORGET_CONSUMER_SECONDS = 3600
 """A consumer that was idle for this time, and holds nothing, is deleted from the group."""
 
@@ -72,7 +74,7 @@ class RedisTaskQueue:
         self._cancel, self._take = script(task_scripts.CANCEL), script(task_scripts.TAKE)
         self._claim, self._extend = script(task_scripts.CLAIM), script(task_scripts.EXTEND)
         self._ack, self._release = script(task_scripts.ACK), script(task_scripts.RELEASE)
-        self._workers = script(task_scripts.WORKERS)
+        self._workers, self._changed = script(task_scripts.WORKERS), script(task_scripts.CHANGED)
 
     async def send(self, tasks: Sequence[Task]) -> None:
         """Put tasks on the stream and record the place of each, atomically per task.
@@ -103,6 +105,22 @@ class RedisTaskQueue:
         """
         async with redis_errors(self._redis):
             return frozenset(map(int, await self._waiting([redis_keys.TASKS, redis_keys.sent(uid)])))
+
+    async def find_changed(self, known: Sequence[QueueFacts]) -> Sequence[JobKey]:
+        """Return those of these jobs of which the stream or the board holds something else.
+
+        One exchange is for `CHANGED_JOBS` of them.
+        """
+        changed: list[JobKey] = []
+        async with redis_errors(self._redis):
+            for first in range(0, len(known), CHANGED_JOBS):
+                some = known[first : first + CHANGED_JOBS]
+                keys, numbers = [redis_keys.TASKS], list[int]()
+                for each in some:
+                    keys += (redis_keys.sent(each.uid), redis_keys.items(each.uid))
+                    numbers += (each.waiting, each.outcomes)
+                changed += (some[int(number)].key for number in await self._changed(keys, numbers))
+        return changed
 
     async def cancel(self, uid: Uid) -> None:
         """Remove all tasks of a job from the stream; a worker that holds one loses its lease."""

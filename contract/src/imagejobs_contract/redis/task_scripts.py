@@ -53,6 +53,23 @@ return found
 """
 """Return the indexes of a job's images whose entries are on the stream."""
 
+CHANGED = """
+-- KEYS: the stream, then places and outcomes of each job; ARGV: of each job, how many are known of both
+local tasks, found = KEYS[1], {}
+for n = 1, #ARGV / 2 do
+  local waiting = 0
+  for _, entry in ipairs(redis.call('HVALS', KEYS[2 * n])) do
+    if redis.call('XRANGE', tasks, entry, entry)[1] then waiting = waiting + 1 end
+  end
+  local outcomes = redis.call('HLEN', KEYS[2 * n + 1])
+  if waiting ~= tonumber(ARGV[2 * n - 1]) or outcomes ~= tonumber(ARGV[2 * n]) then
+    found[#found + 1] = n - 1
+  end
+end
+return found
+"""
+"""Return the numbers, from 0, of the jobs of which something else is there than is known."""
+
 CANCEL = f"""{FAIR}{_REMOVE}
 local tasks, sent = KEYS[1], KEYS[2]
 local group, uid = ARGV[1], ARGV[2]

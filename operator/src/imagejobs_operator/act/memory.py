@@ -14,7 +14,8 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey, Uid
 from imagejobs_contract.model.status import CallbackState, ConditionType, Reason, State, Status
-from imagejobs_contract.ports import WakeUp
+from imagejobs_contract.ports import QueueFacts, WakeUp
+from imagejobs_operator.act.pool_waits import PoolWaits
 from imagejobs_operator.act.result_files import PartialResults
 from imagejobs_operator.decide import moments
 from imagejobs_operator.decide.deliveries import DeliveryResult
@@ -68,6 +69,7 @@ class Memory:
 
     Attributes:
         states: State -> number of jobs that had it when they were last seen.
+        pool: The jobs that wait for the pool.
     """
 
     def __init__(self) -> None:
@@ -78,7 +80,9 @@ class Memory:
         self._partial: dict[JobKey, tuple[Uid, PartialResults]] = {}
         self._waiting: dict[JobKey, datetime] = {}
         self._foreign: set[JobKey] = set()
+        self._pool_facts: dict[JobKey, QueueFacts] = {}
         self.states: Counter[State] = Counter()
+        self.pool = PoolWaits()
 
     @property
     def pending_callbacks(self) -> int:
@@ -171,6 +175,23 @@ class Memory:
         """Let the resync skip the job until a time; None: never."""
         self._change(key, skip_resync_until=until)
 
+    def record_pool_facts(self, key: JobKey, waiting: int, outcomes: int) -> None:
+        """Record what Redis holds of a job at which there is nothing to do as long as it holds just that."""
+        if key in self._jobs:
+            self._pool_facts[key] = QueueFacts(key, self._jobs[key][0].uid, waiting, outcomes)
+
+    def forget_pool_facts(self, key: JobKey) -> None:
+        """Forget what Redis holds of a job: the resync looks at it."""
+        self._pool_facts.pop(key, None)
+
+    def pool_facts(self) -> list[QueueFacts]:
+        """Return what Redis holds of jobs at which there is nothing to do as long as it holds just that."""
+        return list(self._pool_facts.values())
+
+    def pool_facts_of(self, key: JobKey) -> QueueFacts | None:
+        """Return the same of one job, if it is known."""
+        return self._pool_facts.get(key)
+
     def is_due(self, key: JobKey, now: datetime) -> bool:
         """Return whether the resync adds the job."""
         until = self.history(key).skip_resync_until
@@ -198,6 +219,8 @@ class Memory:
         known = self._jobs.pop(key, None)
         self._foreign.discard(key)
         self._partial.pop(key, None)
+        self._pool_facts.pop(key, None)
+        self.pool.forget(key)
         self._uncount(key)
         return known[0] if known else None
 
@@ -207,9 +230,10 @@ class Memory:
         self._states[key] = status.state
         self.states[status.state] += 1
         known = self.history(key).moments
+        queued = known.get(Phase.QUEUED)
+        self.pool.record(key, status, queued[1] if queued else waiting_since)
         # A stalled job waits for a person, and a restart begins to measure anew.
         if status.state in (State.PENDING, State.QUEUED) and not status.is_true(ConditionType.STALLED):
-            queued = known.get(Phase.QUEUED)
             self._waiting[key] = queued[1] if queued else waiting_since
         if (due := known.get(Phase.CALLBACK_DUE)) and is_callback_due(status):
             self._callbacks[key] = due[1]

@@ -20,6 +20,7 @@ from imagejobs_operator.decide.history import History
 from imagejobs_operator.decide.moments import NO_LEAD
 from imagejobs_operator.decide.observed import ChildJob, Observed
 from imagejobs_operator.decide.plan_input import Policy
+from imagejobs_operator.decide.plan_pool import says_no_worker
 from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ async def _observe_pool_job(
         return nothing
     if history.knows_all_outcomes(job.spec.total, current_attempt(job)):
         return replace(nothing, outcomes=history.reported)
-    return await _read_pool(ports, job, nothing, count_workers=_may_be_unattended(history, now))
+    return await _read_pool(ports, job, nothing, count_workers=_may_be_unattended(job, history, now))
 
 
 async def _read_pool(ports: Ports, job: ImageJob, seen: Observed, *, count_workers: bool) -> Observed:
@@ -99,10 +100,14 @@ def _is_new(job: ImageJob, seen: Observed, policy: Policy, seconds: float = 0.0)
     return job.created - seen.lead >= policy.since + timedelta(seconds=seconds)
 
 
-def _may_be_unattended(history: History, now: datetime) -> bool:
+def _may_be_unattended(job: ImageJob, history: History, now: datetime) -> bool:
     """Return whether it matters if the pool has workers; for a job that must use the pool, not at first."""
     waits_since = history.first_seen
-    return waits_since is None or now - waits_since >= timedelta(seconds=UNATTENDED_SECONDS)
+    return (
+        says_no_worker(job.status)
+        or waits_since is None
+        or now - waits_since >= timedelta(seconds=UNATTENDED_SECONDS)
+    )
 
 
 async def _get_child(ports: Ports, job: ImageJob, attempt: int) -> ChildJob:

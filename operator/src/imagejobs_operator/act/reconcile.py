@@ -35,11 +35,20 @@ from imagejobs_operator.act.observe import observe
 from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import Result
-from imagejobs_operator.decide import actions, attempts, conditions, deadlines, late_writes, moments
+from imagejobs_operator.decide import (
+    actions,
+    attempts,
+    conditions,
+    deadlines,
+    late_writes,
+    moments,
+    status_writes,
+)
 from imagejobs_operator.decide.actions import Action, Emit
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan import plan
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
+from imagejobs_operator.decide.runner_choice import waits_in_pool
 
 log = logging.getLogger(__name__)
 
@@ -113,8 +122,8 @@ class Reconciler:
     def is_settled(self, job: ImageJob) -> bool:
         """Record a job that a watch delivered, and return whether there is nothing to do for it.
 
-        Only an ended job can be settled, and one of another class. The resync adds an ended one when it is
-        due.
+        That can be an ended job; one of another class; or one that waits for the pool, as far as its status
+        tells: the next round of the pool asks Redis. The resync adds it when it is due.
         """
         known = self._memory.uid(job.key)
         if not self._policy.runs(job):
@@ -122,19 +131,50 @@ class Reconciler:
                 return False  # one of ours had its name
             self._memory.record_foreign(job.key)
             return True
-        if not job.status.state.final or job.deleting or self._pods.knows(job.key):
+        if job.deleting or self._pods.knows(job.key):
             return False
         if known not in (None, job.uid):
             return False  # another job had its name, whose leftovers are to be deleted
+        job = self._policy.bound(job)
+        if job.status.state.final:
+            return not retry_requested(job) and self._is_rest(job, Observed())
+        seen = self._presume_waiting(job, is_new=known is None)
+        return seen is not None and self._is_rest(job, seen)
+
+    def _is_rest(self, job: ImageJob, seen: Observed) -> bool:
+        """Record a job, and return whether nothing is to be done for it as it is seen; then let it rest."""
         now, lead = self._times()
         self._memory.record_job(job, now, lead)
-        seen = Observed(history=self._memory.history(job.key), lead=lead)
-        job = self._policy.bound(job)
-        if retry_requested(job) or self._plan(job, seen):
+        seen = replace(seen, history=self._memory.history(job.key), lead=lead)
+        if self._plan(job, seen):
             return False
-        until = deadlines.skip_resync_until(job, seen, now, self._policy)
-        self._memory.skip_resync_until(job.key, until)
+        self._let_rest(job, seen, ())
         return True
+
+    def _presume_waiting(self, job: ImageJob, *, is_new: bool) -> Observed | None:
+        """Return what is to be seen of a job of which no image has begun; None if that is not known."""
+        if job.status.state is not State.QUEUED or not waits_in_pool(job, self._policy):
+            return None
+        facts, waiting = self._memory.pool_facts_of(job.key), min(job.spec.total, self._policy.window)
+        is_known = (facts.waiting, facts.outcomes) == (waiting, 0) if facts else is_new
+        if not is_known or job.status.counts.done:
+            return None
+        return Observed(waiting=frozenset(range(waiting)), workers=None)
+
+    def _let_rest(self, job: ImageJob, seen: Observed, todo: Sequence[Action]) -> None:
+        """Let the resync skip a job as long as only an event, the time or what Redis holds can change it."""
+        now, policy = self._clock(), self._policy
+        until = deadlines.skip_resync_until(job, seen, now, policy)
+        is_withdrawn = any(isinstance(each, actions.WithdrawTasks) for each in todo)
+        sent = sum(len(each.indexes) for each in todo if isinstance(each, actions.SendTasks))
+        if waits_in_pool(job, policy) and not is_withdrawn:
+            until = deadlines.skip_waiting_until(job, seen, now, policy)
+            self._memory.record_pool_facts(job.key, len(seen.waiting) + sent, len(seen.outcomes))
+        else:
+            self._memory.forget_pool_facts(job.key)
+            if deadlines.awaits_others(seen, todo, now, policy):
+                until = deadlines.skip_waiting_until(job, seen, now, policy)
+        self._memory.skip_resync_until(job.key, until)
 
     async def _fetch_and_reconcile(self, key: JobKey) -> Result:
         try:
@@ -172,6 +212,8 @@ class Reconciler:
         history, times = self._memory.history(job.key), self._times()
         seen = await observe(self._ports, job, history, self._policy, *times)
         self._memory.record_child(job.key, seen.child, *times)
+        if seen.workers == 0:
+            seen = replace(seen, speaks=self._memory.pool.speaks(job.key))
         learnt = self._memory.history(job.key).moments
         seen = replace(seen, history=replace(seen.history, moments=learnt))
         seen, todo = self._share_and_plan(job, seen)
@@ -184,8 +226,7 @@ class Reconciler:
         if self._ports.usage and (written or job).status.state.final:
             self._ports.usage.note(written or job)
         seen = replace(seen, history=self._memory.history(job.key))
-        until = deadlines.skip_resync_until(written or job, seen, self._clock(), self._policy)
-        self._memory.skip_resync_until(job.key, until)
+        self._let_rest(self._policy.bound(written) if written else job, seen, todo)
         if seen.namespace_ends:
             return self._await_late_outputs(job)
         if written is not None and not self._sees_own_writes:
@@ -321,6 +362,8 @@ class Reconciler:
                 await self._ports.store.put_status(job, status)
             except UnreadableJob:  # the answer to a write is the job, which still cannot be read
                 log.info("spec refused", extra={"reason": ex.message})
+            for event in status_writes.list_news(job, status):
+                await self._apply(job, Observed(), event)
         return Result()
 
     def _await_late_outputs(self, job: ImageJob) -> Result:

@@ -4,17 +4,19 @@ Time is measured on the clock that only counts (`moments`): setting a calendar e
 out the time before this operator started: after a machine was off for a night, its jobs go on.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import CallbackState, Reason, State, Status
+from imagejobs_operator.decide.actions import Action, AwaitPods
 from imagejobs_operator.decide.moments import Phase
-from imagejobs_operator.decide.observed import Observed
+from imagejobs_operator.decide.observed import Observed, Presence
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 MAX_RESYNC_SKIP_SECONDS = 3600.0
-"""Finished jobs are reconciled at least this often."""
+"""Jobs at which there is nothing to do are reconciled at least this often."""
 MIN_TASK_SECONDS = 86_400.0
 """Shortest lifetime of a task. The operator withdraws the tasks of a job that is late; what outlives it is
 rare, and must not be thrown away because Redis' clock was set.
@@ -92,7 +94,27 @@ def skip_resync_until(job: ImageJob, seen: Observed, now: datetime, policy: Poli
     )
     if not settled or ended is None:
         return None
-    due = deletion_time(job, seen, now)
+    return _before(deletion_time(job, seen, now), now, policy)
+
+
+def awaits_others(seen: Observed, todo: Sequence[Action], now: datetime, policy: Policy) -> bool:
+    """Return whether a job has no Job and only waits for pods of other jobs, whose end calls it.
+
+    Not right after the start, when the others may not have been seen yet.
+    """
+    is_early = (now - policy.since).total_seconds() < policy.resync_seconds
+    waits = bool(todo) and all(isinstance(each, AwaitPods) for each in todo)
+    return waits and not is_early and seen.child.presence is Presence.ABSENT
+
+
+def skip_waiting_until(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> datetime:
+    """Return until when the resync may skip an unfinished job that only an event or a deadline can change."""
+    given = PlanInput(job, job.status, seen, now, policy)
+    return _before(None if _has_no_deadline(given) else deadline_of(given), now, policy)
+
+
+def _before(due: datetime | None, now: datetime, policy: Policy) -> datetime:
+    """Return the time of the resync before something is due, which waits for the rest of the time."""
     longest = now + timedelta(seconds=MAX_RESYNC_SKIP_SECONDS)
     return min(longest, due - timedelta(seconds=policy.resync_seconds)) if due else longest
 

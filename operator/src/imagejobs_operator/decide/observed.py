@@ -112,6 +112,7 @@ class Observed:
         counts: The board's sums, or None if it has none.
         workers: Number of pool workers seen lately; None if it does not matter.
         pods: Share of the owner's pods; without a bound where it does not matter.
+        speaks: Whether the job is the one of its namespace that says that the pool has no worker.
         namespace_ends: Whether the namespace of the job is being deleted.
         lead: How far the calendar is ahead of the clock that only counts.
         results: None until S3 was read. `plan` returns `CollectResults` where it needs them.
@@ -125,6 +126,7 @@ class Observed:
     results: Results | None = None
     pods: PodShare = PodShare()
     history: History = field(default_factory=History)
+    speaks: bool = True
     namespace_ends: bool = False
     lead: timedelta = moments.NO_LEAD
 

@@ -5,6 +5,7 @@ plan starts from the observed facts. The order of the checks is the order of pre
 cancel, refusal by grants, deadline, suspend, work.
 """
 
+from dataclasses import replace
 from datetime import datetime
 
 from imagejobs_contract.codes import Code
@@ -97,7 +98,9 @@ def _refusal(given: PlanInput) -> tuple[Action, ...] | None:
             return None
         message = f"{'; '.join(faults)}: {grants.ASK}"
     status = conditions.refused_status(job, given.stamp, message, Reason.NOT_GRANTED)
-    return () if status == job.status else (actions.WriteStatus(status),)
+    if status == job.status:
+        return ()
+    return (actions.WriteStatus(status), *status_writes.list_news(job, status))
 
 
 def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
@@ -130,7 +133,10 @@ def _stop_pool(given: PlanInput, state: State, reason: Reason) -> tuple[Action, 
         return plan_pool.plan(given)
     if state is State.FAILED:
         done = outcomes.fill_missing(given, done, *TOO_LATE[reason])
-    return plan_pool.finish(given, state, reason, outcomes.summarise(total, done, given.status.attempt))
+    results = outcomes.summarise(total, done, given.status.attempt)
+    if state is State.CANCELLED:  # Redis may have lost outcomes that were counted
+        results = replace(results, counts=outcomes.monotonic(given.status.counts, results.counts))
+    return plan_pool.finish(given, state, reason, results)
 
 
 def _stop_job(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.status import Reason, State, Status, final_state
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status, final_state
 from imagejobs_operator.decide import conditions, deadlines, outcomes, status_writes
 from imagejobs_operator.decide.actions import (
     Action,
@@ -57,6 +57,13 @@ def finish(given: PlanInput, state: State, reason: Reason, results: Results) -> 
     return (WriteResults(lines), *status_writes.write_end(given, state, reason, results))
 
 
+def says_no_worker(status: Status) -> bool:
+    """Return whether the status says that the pool has no worker."""
+    stalled = status.condition(ConditionType.STALLED)
+    waits = status.state is State.QUEUED and not status.job_name
+    return waits and stalled is not None and stalled.status and stalled.reason is Reason.NO_WORKER
+
+
 def _send_tasks(given: PlanInput, done: Mapping[int, Outcome]) -> tuple[Action, ...]:
     waiting = given.seen.waiting
     absent = [index for index in range(given.job.spec.total) if index not in done and index not in waiting]
@@ -87,11 +94,13 @@ def _progress_status(given: PlanInput, done: Mapping[int, Outcome]) -> Status:
         seconds = deadlines.estimate_remaining_seconds(given.status, elapsed)
         given = given.with_status(estimated_remaining_seconds=seconds)
     status = conditions.running_status(given) if started else conditions.queued_status(given)
-    if seen.workers == 0 and _is_unattended(given, status):
+    if seen.workers == 0 and seen.speaks and _is_unattended(given, status):
         return conditions.stalled_status(given, status, Reason.NO_WORKER, "the pool has no running worker")
     return status
 
 
 def _is_unattended(given: PlanInput, status: Status) -> bool:
+    if says_no_worker(given.job.status):
+        return True
     waits_since = max(given.moment(Phase.QUEUED, status.queued), given.policy.since)
     return given.now - waits_since >= timedelta(seconds=deadlines.UNATTENDED_SECONDS)

@@ -38,6 +38,12 @@ def fixed_runner(job: ImageJob, policy: Policy) -> Runner | None:
     return _recorded_runner(job.status)
 
 
+def waits_in_pool(job: ImageJob, policy: Policy) -> bool:
+    """Return whether a small job is the pool's, so that one question for all such jobs tells what changed."""
+    is_open = not (job.status.state.final or job.deleting)
+    return is_open and job.spec.total <= limits.MAX_POOL_ITEMS and fixed_runner(job, policy) is Runner.POOL
+
+
 def choose_runner(given: PlanInput) -> Runner:
     """Return who works on the job; work that has started stays with its runner."""
     fixed = fixed_runner(given.job, given.policy)

@@ -4,7 +4,7 @@ Each change of state is written at once, progress of large jobs now and then, an
 
 A small job that ends at once is written once. Otherwise it is written when it is queued, perhaps when it runs
 for long, and when it ended: with its creation, one event and its deletion that is at most six writes to the
-API server in its whole life.
+API server in its whole life. So a small job has no event for its start, which its status tells.
 """
 
 from dataclasses import replace
@@ -50,7 +50,29 @@ def throttle(given: PlanInput, status: Status) -> tuple[Action, ...]:
         early = _seconds_left(given.seen.history.written, WRITE_SECONDS, given.now)
     if early:
         return (*_announce_progress(given, status), Requeue(early))
-    return (WriteStatus(status), announce(given.job, status))
+    return (WriteStatus(status), announce(given.job, status), *list_news(given.job, status))
+
+
+def list_news(job: ImageJob, status: Status) -> tuple[Emit, ...]:
+    """Return the events that go with a write of the status of a job that goes on.
+
+    One for its start, suspension, resumption, retry, and each new reason for which it cannot continue.
+    """
+    before, events = job.status, list[Emit]()
+    if status.state.final:
+        return ()
+    if before.attempt and status.attempt > before.attempt:
+        events.append(Emit(Reason.RETRIED, f"attempt {status.attempt} begins"))
+    if status.state is State.SUSPENDED and before.state is not State.SUSPENDED:
+        events.append(Emit(Reason.SUSPENDED, conditions.WAITS[Reason.SUSPENDED]))
+    if before.state is State.SUSPENDED and status.state is not State.SUSPENDED:
+        events.append(Emit(Reason.RESUMED, conditions.NOT_SUSPENDED[3]))
+    if status.state is State.RUNNING and before.state is not State.RUNNING and not _is_small(job):
+        events.append(Emit(Reason.STARTED, conditions.WAITS[Reason.RUNNING]))
+    was, stalled = before.condition(ConditionType.STALLED), status.condition(ConditionType.STALLED)
+    if stalled and stalled.status and not (was and was.status and was.reason is stalled.reason):
+        events.append(Emit(stalled.reason, stalled.message, warning=True))
+    return tuple(events)
 
 
 def write_end(given: PlanInput, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:

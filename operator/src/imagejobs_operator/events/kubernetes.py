@@ -9,6 +9,7 @@ from typing import Any
 from imagejobs_contract.errors import AlreadyExists
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import Reason
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_operator.decide.actions import Emit
@@ -22,7 +23,8 @@ MAX_NOTE_CHARACTERS = 1024
 class KubernetesEvents:
     """Implements `ports.Events` with Events of `events.k8s.io/v1`.
 
-    There is one Event per reason and attempt: a repeat has the name of the first and is dropped.
+    There is one Event per reason and attempt, and one for each change of the spec that suspends or resumes: a
+    repeat, after a restart or by another operator, has the name of the first and is dropped.
     """
 
     def __init__(self, client: KubernetesClient) -> None:
@@ -48,10 +50,13 @@ def make_event(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
         time: In RFC 3339, with microseconds.
     """
     name = names.child_job_name(job.key.name, job.uid, 1 + job.spec.retry_failed)
+    name = f"{name}.{event.reason.value.lower()}"
+    if event.reason in (Reason.SUSPENDED, Reason.RESUMED):
+        name = f"{name}-{job.generation}"
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{name}.{event.reason.value.lower()}", "namespace": job.key.namespace},
+        "metadata": {"name": name, "namespace": job.key.namespace},
         "eventTime": time,
         "reportingController": CONTROLLER,
         "reportingInstance": CONTROLLER,
