@@ -1,5 +1,7 @@
 """Sends the jobs of a plan as a patient client does, and looks at their progress all the time."""
 
+import contextlib
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -145,6 +147,52 @@ class Watch:
         before = self._seen.get(job.id)
         self._load.wrong += [f"progress of {job.id}: {each}" for each in wrong_steps(before, now)]
         self._seen[job.id] = now
+
+
+class Reader:
+    """Reads the events of the job that was accepted first, as a browser does: it comes back where it was."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._over = threading.Event()
+        self._last: Mapping[str, Any] | None = None
+        self._last_id = ""
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Stop; its job has ended, and it must have read so within this time."""
+        end = time.monotonic() + seconds
+        while self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(0.1)
+        if self._thread.is_alive() and self._load.accepted:
+            self._load.wrong.append(f"events: {self._load.accepted[0].id} never ended; last {self._last}")
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not (self._over.wait(AGAIN_SECONDS) or self._is_final()):
+            if self._load.accepted:
+                with contextlib.suppress(httpx2.HTTPError, OSError):
+                    self._read(self._load.accepted[0].id)
+
+    def _is_final(self) -> bool:
+        return self._last is not None and self._last["state"] in FINAL_STATES
+
+    def _read(self, job: str) -> None:
+        url = f"{self._load.machine.url}/api/progress/{job}/events"
+        headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
+        with httpx2.stream("GET", url, headers=headers, timeout=2.0) as answer:
+            if answer.status_code != 200:
+                return
+            for line in answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self._last_id = value
+                if name == "data":
+                    now = json.loads(value)
+                    self._load.wrong += [f"events of {job}: {each}" for each in wrong_steps(self._last, now)]
+                    self._last = now
 
 
 def wrong_steps(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
