@@ -51,6 +51,7 @@ class Load:
     """What was sent, and what was wrong on the way.
 
     Attributes:
+        may_fall: Whether Redis and the operator are lost together: outcomes that only they knew come again.
         kills: Children that are killed: their images fail, because only a kernel without memory does that.
         cut_off: Requests without an answer 2xx, each of which may leave an upload that no job owns.
     """
@@ -58,6 +59,7 @@ class Load:
     machine: Machine
     name: str
     kills: int = 0
+    may_fall: bool = False
     accepted: list[Accepted] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     cut_off: int = 0
@@ -145,7 +147,8 @@ class Watch:
 
     def _look(self, job: Accepted, now: Mapping[str, Any]) -> None:
         before = self._seen.get(job.id)
-        self._load.wrong += [f"progress of {job.id}: {each}" for each in wrong_steps(before, now)]
+        wrong = wrong_steps(before, now, self._load.may_fall)
+        self._load.wrong += [f"progress of {job.id}: {each}" for each in wrong]
         self._seen[job.id] = now
 
 
@@ -191,11 +194,14 @@ class Reader:
                     self._last_id = value
                 if name == "data":
                     now = json.loads(value)
-                    self._load.wrong += [f"events of {job}: {each}" for each in wrong_steps(self._last, now)]
+                    wrong = wrong_steps(self._last, now, self._load.may_fall)
+                    self._load.wrong += [f"events of {job}: {each}" for each in wrong]
                     self._last = now
 
 
-def wrong_steps(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
+def wrong_steps(
+    before: Mapping[str, Any] | None, now: Mapping[str, Any], may_fall: bool = False
+) -> list[str]:
     """Return what is wrong with an answer about progress, alone and after the one before it."""
     wrong = []
     is_final = now["state"] in FINAL_STATES
@@ -208,7 +214,7 @@ def wrong_steps(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> lis
     wrong += [
         f"{name} fell from {before[name]} to {now[name]} ({before['state']}, {now['state']})"
         for name in ("progress", "done", "failed")
-        if now[name] < before[name]
+        if now[name] < before[name] and not may_fall
     ]
     if before["state"] in FINAL_STATES and now["state"] != before["state"]:
         wrong.append(f"{before['state']} became {now['state']}")
