@@ -105,7 +105,7 @@ bench-soak: setup ## Load the whole service for 20 minutes and check that nothin
 bench-hostile: setup ## Measure what hostile files and the cage cost, and memory over 2,000 images
 	@PYTHONPATH=tests $(BIN)/python tests/bench/hostile.py $(ARGS)
 
-chaos: setup ## Break everything on one machine at random and check that no image is lost (2 minutes); ARGS="--seeds 200" for more, "--seed 17" for one again, "--cluster" for Kubernetes
+chaos: setup ## Break everything on one machine at random and check that no image is lost (3 minutes); ARGS="--seeds 200" for more, "--seed 17" for one again, "--cluster" for Kubernetes
 	@PYTHONPATH=tests $(BIN)/python tests/chaos/seeds.py $(ARGS)
 
 fuzz: setup ## Feed damaged files to the image work for a minute; ARGS="--seconds 1800" for longer

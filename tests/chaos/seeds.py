@@ -59,18 +59,17 @@ def main() -> int:
     if arguments.plan:
         sys.stdout.writelines(f"{each}\n" for each in drawn)
         return 0
-    began, results, machines = time.monotonic(), [], Machines()
+    began, results, machines = time.monotonic(), list[Result](), Machines()
     try:
         for each in drawn:
             if time.monotonic() - began > 60 * arguments.minutes:
                 break
             results.append(_run(machines, each))
-    finally:
+    finally:  # also after Ctrl-C
         machines.close()
-    failed = [each for each in results if each.wrong]
-    _print_summary(results, time.monotonic() - began)
-    Path("chaos.json").write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n")
-    return int(bool(failed) or not results)
+        _print_summary(results, time.monotonic() - began)
+        Path("chaos.json").write_text(json.dumps([asdict(each) for each in results], indent=1) + "\n")
+    return int(not results or any(each.wrong for each in results))
 
 
 def _arguments() -> argparse.Namespace:

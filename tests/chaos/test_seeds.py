@@ -84,6 +84,11 @@ def test_progress_that_may_not_be_is_named(before, now, wrong):
     assert wrong_steps(before, now) == wrong
 
 
+def test_progress_may_fall_where_the_newest_outcomes_were_lost():
+    assert not wrong_steps(answer(), answer(progress=25, done=1), may_fall=True)
+    assert wrong_steps(answer("Failed", 100), answer("Running", 25), may_fall=True)
+
+
 @pytest.fixture
 def line(redis_port: int) -> Iterator[TcpLine]:
     with tcp_line(redis_port) as running:

@@ -4,6 +4,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ REST_SECONDS = 30.0
 """How long the traces of ended jobs may take to go: a resync, a lease, a process that ends."""
 DELETED_SECONDS = 90.0
 """How long deleted jobs may take to go: a failed one goes LEASE_SECONDS plus 49 s after its end."""
+FOREVER = -1
+"""What Redis answers about a key without a time to live."""
 PER_JOB = ("ij:progress:", "ij:items:", "ij:sent:")
 STANDING = frozenset(
     {
@@ -110,14 +113,21 @@ def _wrong_with_output(machine: Machine, key: str) -> Iterator[str]:
         yield f"{key} cannot be opened: {ex}"
 
 
-def wrong_at_rest(machine: Machine) -> Iterator[str]:
-    """Yield what is still there although no job runs: tasks, leases, processes."""
-    if not happens(lambda: not (_redis_rests(machine) or _process_rests(machine)), REST_SECONDS):
-        yield from _redis_rests(machine)
-        yield from _process_rests(machine)
+def wrong_at_rest(machine: Machine, longest_seconds: int = redis_keys.ENDED_SECONDS) -> Iterator[str]:
+    """Yield what is still there although no job runs: tasks, leases, processes.
+
+    Args:
+        longest_seconds: The longest time to live of an ended job's keys.
+    """
+
+    def rests() -> list[str]:
+        return _redis_rests(machine, longest_seconds) + _process_rests(machine)
+
+    if not happens(lambda: not rests(), REST_SECONDS):
+        yield from rests()
 
 
-def _redis_rests(machine: Machine) -> list[str]:
+def _redis_rests(machine: Machine, longest_seconds: int) -> list[str]:
     rests = []
     with machine.redis() as client:
         if entries := client.xlen(redis_keys.TASKS):
@@ -129,8 +139,9 @@ def _redis_rests(machine: Machine) -> list[str]:
             ]
         for key in client.scan_iter("*", count=1000):
             if key.startswith(PER_JOB):
-                if not -2 < client.ttl(key) <= redis_keys.ENDED_SECONDS or client.ttl(key) == -1:
-                    rests.append(f"{key} stays for {client.ttl(key)} s")
+                left = client.ttl(key)
+                if left == FOREVER or left > longest_seconds:
+                    rests.append(f"{key} stays for {left} s")
             elif key == redis_keys.RUNNING:
                 held = {owner: count for owner, count in client.hgetall(key).items() if int(count)}
                 rests += [f"{redis_keys.RUNNING} holds {held}"] if held else []
@@ -159,6 +170,22 @@ def wrong_after_deletion(machine: Machine, client: ApiClient, load: Load, before
     if not happens(lambda: not (_file_rests(machine, load, before) or machine.strays()), REST_SECONDS):
         yield from _file_rests(machine, load, before)
         yield from machine.strays()
+
+
+def wrong_with_usage(machine: Machine, client: ApiClient, load: Load) -> Iterator[str]:
+    """Yield what is wrong with the sums of all runs on this machine: each job counts once."""
+    machine.used_jobs += len(load.accepted)
+    machine.used_images += sum(each.total for each in load.accepted)
+    expected = (machine.used_jobs, machine.used_images)
+    if not happens(lambda: _usage(client) == expected, REST_SECONDS):
+        yield f"the usage is {_usage(client)} jobs and images, {expected} ended"
+
+
+def _usage(client: ApiClient) -> tuple[int, int]:
+    today, day = datetime.now(UTC).date(), timedelta(days=1)  # the clocks of programs may be of another day
+    query = {"from": (today - day).isoformat(), "to": (today + day).isoformat()}
+    total = client.get("/api/usage", **query).json()["total"]
+    return total["jobs"], total["images"] + total["failed"]
 
 
 def _file_rests(machine: Machine, load: Load, before: set[str]) -> list[str]:

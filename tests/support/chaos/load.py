@@ -1,5 +1,7 @@
 """Sends the jobs of a plan as a patient client does, and looks at their progress all the time."""
 
+import contextlib
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -49,6 +51,7 @@ class Load:
     """What was sent, and what was wrong on the way.
 
     Attributes:
+        may_fall: Whether Redis and the operator are lost together: outcomes that only they knew come again.
         kills: Children that are killed: their images fail, because only a kernel without memory does that.
         cut_off: Requests without an answer 2xx, each of which may leave an upload that no job owns.
     """
@@ -56,6 +59,7 @@ class Load:
     machine: Machine
     name: str
     kills: int = 0
+    may_fall: bool = False
     accepted: list[Accepted] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     cut_off: int = 0
@@ -143,11 +147,61 @@ class Watch:
 
     def _look(self, job: Accepted, now: Mapping[str, Any]) -> None:
         before = self._seen.get(job.id)
-        self._load.wrong += [f"progress of {job.id}: {each}" for each in wrong_steps(before, now)]
+        wrong = wrong_steps(before, now, self._load.may_fall)
+        self._load.wrong += [f"progress of {job.id}: {each}" for each in wrong]
         self._seen[job.id] = now
 
 
-def wrong_steps(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> list[str]:
+class Reader:
+    """Reads the events of the job that was accepted first, as a browser does: it comes back where it was."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._over = threading.Event()
+        self._last: Mapping[str, Any] | None = None
+        self._last_id = ""
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Stop; its job has ended, and it must have read so within this time."""
+        end = time.monotonic() + seconds
+        while self._thread.is_alive() and time.monotonic() < end:
+            self._thread.join(0.1)
+        if self._thread.is_alive() and self._load.accepted:
+            self._load.wrong.append(f"events: {self._load.accepted[0].id} never ended; last {self._last}")
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not (self._over.wait(AGAIN_SECONDS) or self._is_final()):
+            if self._load.accepted:
+                with contextlib.suppress(httpx2.HTTPError, OSError):
+                    self._read(self._load.accepted[0].id)
+
+    def _is_final(self) -> bool:
+        return self._last is not None and self._last["state"] in FINAL_STATES
+
+    def _read(self, job: str) -> None:
+        url = f"{self._load.machine.url}/api/progress/{job}/events"
+        headers = {"Last-Event-ID": self._last_id} if self._last_id else {}
+        with httpx2.stream("GET", url, headers=headers, timeout=2.0) as answer:
+            if answer.status_code != 200:
+                return
+            for line in answer.iter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    self._last_id = value
+                if name == "data":
+                    now = json.loads(value)
+                    wrong = wrong_steps(self._last, now, self._load.may_fall)
+                    self._load.wrong += [f"events of {job}: {each}" for each in wrong]
+                    self._last = now
+
+
+def wrong_steps(
+    before: Mapping[str, Any] | None, now: Mapping[str, Any], may_fall: bool = False
+) -> list[str]:
     """Return what is wrong with an answer about progress, alone and after the one before it."""
     wrong = []
     is_final = now["state"] in FINAL_STATES
@@ -160,7 +214,7 @@ def wrong_steps(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> lis
     wrong += [
         f"{name} fell from {before[name]} to {now[name]} ({before['state']}, {now['state']})"
         for name in ("progress", "done", "failed")
-        if now[name] < before[name]
+        if now[name] < before[name] and not may_fall
     ]
     if before["state"] in FINAL_STATES and now["state"] != before["state"]:
         wrong.append(f"{before['state']} became {now['state']}")

@@ -26,10 +26,12 @@ from support.chaos.machine import (
 )
 from support.chaos.plan import Place, Target
 from support.servers import data_servers, local_stack
-from support.servers.local_stack import LocalStack
+from support.servers.local_stack import EndedEarly, LocalStack
 from support.servers.tcp_line import TcpLine
 
 DISK_MEGABYTES = 1536
+NOTED_CHARACTERS = 1500
+"""Of the end of each log, when the machine does not start."""
 WORDS = {
     Target.API: "imagejobs_api",
     Target.OPERATOR: "imagejobs_operator",
@@ -119,11 +121,21 @@ def local_machine(place: Place) -> Iterator[LocalMachine]:
                 "AWS_SECRET_ACCESS_KEY": data_servers.SECRET_ACCESS_KEY,
             }
         stack = LocalStack(data, "--workers", "2", environ=environ)
+        stack.output = folder / "terminal"  # which no full disk ends
         after.callback(_end, stack)
-        stack.start()
+        _start(stack)
         made = LocalMachine(place, lines, disk, clock, make_photos(), stack)
         store_sources(made)
         yield made
+
+
+def _start(stack: LocalStack) -> None:
+    try:
+        stack.start()
+    except (TimeoutError, EndedEarly) as ex:
+        for log in sorted((stack.data / "logs").glob("*.log")):
+            ex.add_note(f"{log.name}:\n{log.read_text(errors='replace')[-NOTED_CHARACTERS:]}")
+        raise
 
 
 def _end(stack: LocalStack) -> None:

@@ -6,7 +6,7 @@ import struct
 import subprocess
 from abc import ABC, abstractmethod
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
@@ -38,6 +38,8 @@ class Machine(ABC):
         lines: To servers that are behind lines.
         disk: A small file system of its own that holds the data; None without the right to mount one.
         clock: The seconds that are added to the clocks of API, operator and workers; None without a compiler.
+        used_jobs: Jobs that have ended since the machine was started; also of runs before.
+        used_images: Their images.
     """
 
     place: Place
@@ -45,6 +47,8 @@ class Machine(ABC):
     disk: Path | None
     clock: mmap.mmap | None
     photos: list[bytes]
+    used_jobs: int = field(default=0, kw_only=True)
+    used_images: int = field(default=0, kw_only=True)
 
     @property
     @abstractmethod

@@ -10,18 +10,22 @@ from itertools import count
 
 import httpx2
 
+from imagejobs_contract.wire import redis_keys
 from support.api.client import FINAL_STATES, ApiClient
 from support.chaos import acts, invariants
 from support.chaos.acts import NotPossible
-from support.chaos.load import Load, Watch
+from support.chaos.load import Load, Reader, Watch
 from support.chaos.machine import Machine
-from support.chaos.plan import BEGIN_SECONDS, Fault, Kind, Plan, Sending, Target, Way
+from support.chaos.plan import BEGIN_SECONDS, INSTANT, Fault, Kind, Plan, Sending, Target, Way
 from support.clock.waiting import happens
 
 READY_SECONDS = 60.0
 LAST = Sending(Way.SINGLE, 0.0, 1, 0)
 END_SECONDS = 90.0
 """How long jobs may take to end once all faults are over; a quiet run takes less than 2 s."""
+
+TOLD_SECONDS = 15.0
+"""How long the end of a job may take to its readers: where Redis did not tell it, the API asks every 10 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,8 @@ def run(machine: Machine, plan: Plan) -> Result:
     """Do all of a plan, then check what must hold."""
     began, before = time.monotonic(), machine.keys()
     kills = sum((each.target, each.kind) == (Target.CHILD, Kind.KILLED) for each in plan.faults)
-    load = Load(machine, f"chaos-{plan.seed}-{began:.3f}", kills)
-    watch = Watch(load)
+    load = Load(machine, f"chaos-{plan.seed}-{began:.3f}", kills, _may_fall(plan))
+    watch, reader = Watch(load), Reader(load)
     try:
         senders = [
             threading.Timer(each.after_seconds, load.send, (number, each, began + READY_SECONDS))
@@ -64,9 +68,10 @@ def run(machine: Machine, plan: Plan) -> Result:
         wrong = list(_wrong_until_the_end(machine, load))
         settled = time.monotonic() - healed
     finally:
+        reader.stop(TOLD_SECONDS)
         watch.stop()
     if not wrong:
-        wrong += _wrong_afterwards(machine, load, before)
+        wrong += _wrong_afterwards(machine, load, before, _longest_seconds(plan))
     images = sum(each.total for each in load.accepted)
     return Result(plan, (*load.wrong, *wrong), tuple(undone), time.monotonic() - began, settled, images)
 
@@ -131,9 +136,22 @@ def _wrong_until_the_end(machine: Machine, load: Load) -> Iterator[str]:
             yield f"not ended {END_SECONDS:g} s after the last fault: {found}"
 
 
-def _wrong_afterwards(machine: Machine, load: Load, before: set[str]) -> Iterator[str]:
+def _may_fall(plan: Plan) -> bool:
+    """Return whether Redis and the operator, which alone know the newest outcomes, are lost together."""
+    lost = {each.target for each in plan.faults if each.kind in INSTANT}
+    return Target.EVERYTHING in lost or {Target.REDIS, Target.OPERATOR} <= lost
+
+
+def _longest_seconds(plan: Plan) -> int:
+    """Return how long keys of an ended job may live: its end is told to Redis once, and may be missed."""
+    missed = any(each.target in (Target.REDIS, Target.OPERATOR, Target.EVERYTHING) for each in plan.faults)
+    return redis_keys.JOB_SECONDS if missed else redis_keys.ENDED_SECONDS
+
+
+def _wrong_afterwards(machine: Machine, load: Load, before: set[str], longest_seconds: int) -> Iterator[str]:
     with httpx2.Client(base_url=machine.url, timeout=20) as http:
         client = ApiClient(http)
         yield from invariants.wrong_with_jobs(machine, client, load, before)
-        yield from invariants.wrong_at_rest(machine)
+        yield from invariants.wrong_at_rest(machine, longest_seconds)
         yield from invariants.wrong_after_deletion(machine, client, load, before)
+        yield from invariants.wrong_with_usage(machine, client, load)
