@@ -243,6 +243,7 @@ test("a preset of the server, and pictures taken elsewhere", async ({ page, cont
     return expect.poll(() => page.evaluate(() => navigator.clipboard.readText()));
   };
   await (await copied("curl")).toContain("curl");
+  await (await copied("imagejobs")).toContain("imagejobs resize --url");
   await (await copied("Python")).toContain("httpx2");
   await (await copied("YAML")).toContain("kind: ImageJob");
   await (await copied("<picture>")).toMatch(/<picture>[^]*image\/webp[^]*<\/picture>/);
@@ -361,7 +362,10 @@ test("dark, without violations", async ({ browser }) => {
   const page = await context.newPage();
   await page.goto("/");
   await expectAccessible(page);
-  await send(page, [...photos().slice(0, 2), broken]);
+  await page.getByLabel("Choose pictures").setInputFiles([...photos().slice(0, 2), broken]);
+  await expect(page.getByText(/^about .+ afterwards/).first()).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Make 3 pictures smaller" }).click();
   await expect(page.getByRole("heading", { name: "Done, some failed" })).toBeVisible();
   await expectAccessible(page);
   await context.close();
