@@ -171,6 +171,18 @@ test("a format that the browser cannot show has a preview from the server", asyn
   expect(seen.complaints).toEqual([]);
 });
 
+test("a HEIC of a phone is shown before and after", async ({ page }) => {
+  const heic = { name: "phone.heic", mimeType: "image/heic", buffer: readFileSync(process.env.HEIC ?? "") };
+  await page.goto("/");
+  await page.getByLabel("Choose pictures").setInputFiles([heic]);
+  await page.locator(".samples button").click();
+  await expect(page.getByText("This browser cannot show the original")).toBeVisible();
+  await expect(page.getByText("64 × 48 · JPEG")).toBeVisible();
+  const before = page.getByRole("dialog").getByAltText("Before: phone.heic");
+  await expect.poll(() => before.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(64);
+  await expectAccessible(page);
+});
+
 test("a reload in the middle, and the same job at its address, go on", async ({ page }) => {
   await page.goto("/");
   await send(page, photos());
