@@ -171,6 +171,18 @@ test("a format that the browser cannot show has a preview from the server", asyn
   expect(seen.complaints).toEqual([]);
 });
 
+test("a HEIC of a phone is shown before and after", async ({ page }) => {
+  const heic = { name: "phone.heic", mimeType: "image/heic", buffer: readFileSync(process.env.HEIC ?? "") };
+  await page.goto("/");
+  await page.getByLabel("Choose pictures").setInputFiles([heic]);
+  await page.locator(".samples button").click();
+  await expect(page.getByText("This browser cannot show the original")).toBeVisible();
+  await expect(page.getByText("64 × 48 · JPEG")).toBeVisible();
+  const before = page.getByRole("dialog").getByAltText("Before: phone.heic");
+  await expect.poll(() => before.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(64);
+  await expectAccessible(page);
+});
+
 test("a reload in the middle, and the same job at its address, go on", async ({ page }) => {
   await page.goto("/");
   await send(page, photos());
@@ -243,6 +255,7 @@ test("a preset of the server, and pictures taken elsewhere", async ({ page, cont
     return expect.poll(() => page.evaluate(() => navigator.clipboard.readText()));
   };
   await (await copied("curl")).toContain("curl");
+  await (await copied("imagejobs")).toContain("imagejobs resize --url");
   await (await copied("Python")).toContain("httpx2");
   await (await copied("YAML")).toContain("kind: ImageJob");
   await (await copied("<picture>")).toMatch(/<picture>[^]*image\/webp[^]*<\/picture>/);
@@ -361,7 +374,10 @@ test("dark, without violations", async ({ browser }) => {
   const page = await context.newPage();
   await page.goto("/");
   await expectAccessible(page);
-  await send(page, [...photos().slice(0, 2), broken]);
+  await page.getByLabel("Choose pictures").setInputFiles([...photos().slice(0, 2), broken]);
+  await expect(page.getByText(/^about .+ afterwards/).first()).toBeVisible();
+  await expectAccessible(page);
+  await page.getByRole("button", { name: "Make 3 pictures smaller" }).click();
   await expect(page.getByRole("heading", { name: "Done, some failed" })).toBeVisible();
   await expectAccessible(page);
   await context.close();

@@ -298,6 +298,7 @@ function SaveButton({ url, accept, name, label }: { url: string; accept: string;
 
 const FORMS: [CopyForm, string][] = [
   ["curl", "curl"],
+  ["cli", "imagejobs"],
   ["python", "Python"],
   ["yaml", "YAML"],
 ];

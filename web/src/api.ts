@@ -73,7 +73,7 @@ export interface Preset {
   variants: Variant[];
 }
 
-export type CopyForm = "curl" | "python" | "yaml";
+export type CopyForm = "curl" | "cli" | "python" | "yaml";
 
 export interface Batch {
   batch_job_id: string;

@@ -8,7 +8,10 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {"local": "Run everything on this machine."}
+COMMANDS = {
+    "local": "Run everything on this machine.",
+    "resize": "Resize pictures at a server, and save the results.",
+}
 
 
 class LazyGroup(click.Group):

@@ -91,17 +91,19 @@ def spec_title(service, identifier):
 def test_with_keys_the_key_comes_from_a_variable_and_a_list_is_left_to_the_reader(form):
     job = ImageJob(JobKey("default", "j"), Spec(manifest=Manifest("uploads/j1/manifest.jsonl", 3)))
     text = render(job, form, "https://images.example.org", with_keys=True)
-    assert text.startswith(("# The list of images", "from os import environ"))
+    assert text.startswith(("# The list of images", "# imagejobs resize sends", "from os import environ"))
+    assert form is CopyAs.PYTHON or "The list of images" in text
     assert "uploads/j1" not in text
     assert form is CopyAs.YAML or "IMAGEJOBS_KEY" in text
     if form is CopyAs.PYTHON:
         compile(text, "copied", "exec")
 
 
-def test_names_of_files_are_never_run(tmp_path):
+@pytest.mark.parametrize("form", [CopyAs.CURL, CopyAs.CLI])
+def test_names_of_files_are_never_run(form, tmp_path):
     uploads = {names.ANNOTATION_UPLOADS: "uploads/j1/"}
     job = ImageJob(JobKey("default", "j"), Spec((Item(NASTY, "uploads/j1/0"),)), annotations=uploads)
-    text = render(job, CopyAs.CURL, "http://127.0.0.1:1", with_keys=False)
+    text = render(job, form, "http://127.0.0.1:1", with_keys=False)
     subprocess.run(["sh", "-c", text], cwd=tmp_path, capture_output=True, timeout=60, check=False)
     assert list(tmp_path.iterdir()) == []
 

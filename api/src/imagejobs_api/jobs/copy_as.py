@@ -1,4 +1,4 @@
-"""A job as something to paste: a call with curl, a Python program, or an ImageJob for kubectl. Pure.
+"""A job as something to paste: a call with curl, our own command, a Python program, an ImageJob. Pure.
 
 Names and URLs come from strangers: each text is quoted for the language that it is put into.
 """
@@ -8,21 +8,26 @@ import pprint
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
 import yaml
 
+from imagejobs_api.submit.url_reader import name_from_url
 from imagejobs_api.view.spec_view import variant_body
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.options import DEFAULT_VARIANT
+from imagejobs_contract.model.spec import Spec, with_distinct_names
 from imagejobs_contract.model.spec_json import spec_body
 
 COMMANDS = ("retryFailed", "retryCodes", "repeatCallback", "suspend", "cancel")
 """Fields of a spec that were asked for later, and are not repeated."""
 KEY_VARIABLE = "IMAGEJOBS_KEY"
 OWN_LIST = "The list of images of this job is its own: name yours, or give prefix or items instead."
+NO_COMMAND = "imagejobs resize sends files and addresses, and nothing of this job but options. With curl:"
 OWN_UPLOADS = "The uploads of this job go with it: put the files into the bucket, and name their keys."
 _CAPITAL = re.compile("[A-Z]")
 
@@ -31,6 +36,7 @@ class CopyAs(StrEnum):
     """The form of a job that is to be pasted."""
 
     CURL = "curl"
+    CLI = "cli"
     PYTHON = "python"
     YAML = "yaml"
 
@@ -44,7 +50,7 @@ def render(job: ImageJob, form: CopyAs, base: str, *, with_keys: bool) -> str:
     """
     if form is CopyAs.YAML:
         return _as_yaml(job)
-    write = _as_curl if form is CopyAs.CURL else _as_python
+    write = {CopyAs.CURL: _as_curl, CopyAs.CLI: _as_command, CopyAs.PYTHON: _as_python}[form]
     return write(job, base, with_keys)
 
 
@@ -63,6 +69,34 @@ def _as_curl(job: ImageJob, base: str, with_keys: bool) -> str:
         words += [f"--json {shlex.quote(body)}", shlex.quote(f"{base}/api/jobs")]
     note = f"# {OWN_LIST}\n" if job.spec.manifest else ""
     return note + " \\\n  ".join(words) + "\n"
+
+
+def _as_command(job: ImageJob, base: str, with_keys: bool) -> str:
+    sources = [each.name if _has_uploads(job) else each.url or "" for each in job.spec.items]
+    if not _has_uploads(job) and not _is_of_urls(job):
+        return f"# {NO_COMMAND}\n{_as_curl(job, base, with_keys)}"
+    options = _form(job)[2]
+    words = [
+        f"imagejobs resize --url {shlex.quote(base)}",
+        *(f"-o {shlex.quote(f'{name}={value}')}" for name, value in options.items()),
+        # A name may begin with a hyphen.
+        " ".join(["--", *map(shlex.quote, sources)]),
+    ]
+    note = f"# The key comes from {KEY_VARIABLE}.\n" if with_keys else ""
+    return note + " \\\n  ".join(words) + "\n"
+
+
+def _is_of_urls(job: ImageJob) -> bool:
+    """Return whether `POST /api/upload-from-url` makes this job: addresses, options, and nothing else."""
+    plain = replace(
+        Spec(),
+        items=tuple(Item(name_from_url(each.url or ""), None, each.url) for each in job.spec.items),
+        variants=job.spec.variants,
+        callback_url=job.spec.callback_url,
+        active_deadline_seconds=job.spec.active_deadline_seconds,
+    )
+    has_urls = bool(job.spec.items) and all(each.url for each in job.spec.items)
+    return has_urls and replace(plain, items=with_distinct_names(plain.items)) == job.spec
 
 
 def _as_python(job: ImageJob, base: str, with_keys: bool) -> str:

@@ -108,7 +108,8 @@ def _list(settings: Settings) -> Operation:
 
 def _get() -> Operation:
     descriptions = {
-        "as": "`curl` for a shell, `python` for a program with httpx2, `yaml` for `kubectl create -f -`."
+        "as": "`curl` for a shell, `cli` for the command `imagejobs resize`, `python` for a program with "
+        "httpx2, `yaml` for `kubectl create -f -`."
     }
     return Operation(
         "get",

@@ -99,6 +99,12 @@ EXAMPLES = {
             },
         ),
         Example(
+            "placeholder", "The same with what a page shows until it comes", 200,
+            _done("large.jpg", 400, 225, 19236)
+            | {"thumbhash": "3OcRJYB4d3h/iIeHeEh3eIhw+j2w", "main_colour": "#8a9a5b"},
+            fields={"image": "large.jpg", "width": 400, "placeholder": True},
+        ),
+        Example(
             "later", "The same without waiting for it", 202, _PENDING, {"Prefer": "respond-async"},
             {"image": "large.jpg", "width": 400}
         ),

@@ -2,7 +2,7 @@
 
 Written by the description of its author (evanw.github.io/thumbhash); the same pixels give the same bytes as
 his JavaScript. The Python packages for it were last touched in 2023, or are a library of Rust that a caged
-child would have to load. Rows and columns are summed apart, so that Python takes 4 ms for 64 x 64 pixels.
+child would have to load. Rows and columns are summed apart, so that Python takes 4 ms for 64 x 48 pixels.
 """
 
 import math
