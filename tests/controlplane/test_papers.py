@@ -5,6 +5,7 @@ other. There is no node here: what needs one (logs, port-forward, `helm test`) i
 """
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from support.cluster.chart_render import CHART
 from support.cluster.client import ControlPlane
 from support.cluster.control_plane import running_for_tests
 from support.operator.cluster import Cluster
-from support.papers import ROOT, Block, blocks
+from support.papers import ROOT, Block, blocks, listed, spans
 
 ELSEWHERE = {
     "README.md": "one machine, played by tests/api/docspage",
@@ -28,18 +29,46 @@ ELSEWHERE = {
     "docs/callers.md": "one call of the API, at an address that does not exist",
 }
 """Papers whose shell blocks are no commands for a cluster, and why."""
+MENTIONED = {
+    "helm --wait": "no command",
+    "kubectl create -f -": "reads what the reader has copied",
+    "kubectl apply --server-side": "a way to apply, not a command",
+    "kubectl apply --server-side --kustomize manifests": "run by test_gitops.py",
+    'kubectl --namespace imagejobs logs deployment/imagejobs-operator | grep "reconcile failed"': "no node",
+    "kubectl get job NAME -o yaml": "of a Job that somebody suspended: there is none",
+}
+"""Commands with options in prose that are not run, and why."""
 FOUND = [each for each in blocks() if each.language == "sh" and each.paper not in ELSEWHERE]
+INLINE = sorted(
+    {
+        (paper, span.replace("\\|", "|"))
+        for paper in listed()
+        if paper.startswith("docs/") and paper.endswith(".md")
+        for span in spans(paper)
+        if re.match(r"(kubectl|helm) .*-", span)
+    }
+)
+"""Commands in prose, such as in tables of symptoms."""
 VALUES = {"s3": {"bucket": "pictures", "existingSecret": "imagejobs-s3"}, "redis": {"existingSecret": "r"}}
 DRY = """\
 #!/bin/bash
 # Runs the real kubectl; what changes something is a dry run. There is no node: what needs one is only read.
+where=(--namespace imagejobs)
+change=()
 for word in "$@"; do
   case "$word" in
-    create|delete|patch|apply) set -- "$@" --dry-run=server; break ;;
-    logs|exec|port-forward) exec {kubectl} "$@" --help ;;
+    --) break ;;
+    create|delete|patch|apply|replace) change=(--dry-run=server) ;;
+    logs|exec|port-forward|wait) change=(--help) ;;
+    -n|--namespace|-A|--all-namespaces) where=() ;;
   esac
 done
-said=$({kubectl} "${{@//NAME/nightly}}" 2>&1); code=$?
+words=()
+for word in "$@"; do
+  [[ "$word" == -- ]] && words+=("${{change[@]}}") && change=()
+  words+=("${{word//NAME/nightly}}")
+done
+said=$({kubectl} "${{where[@]}}" "${{words[@]}}" "${{change[@]}}" 2>&1); code=$?
 printf '%s\\n' "$said"
 # A block that makes what the release here has already is right.
 [[ $code -ne 0 && "$said" == *"already exists"* && "$said" != *$'\\n'* ]] && exit 0
@@ -124,6 +153,11 @@ def test_its_commands_run(block: Block, plane: ControlPlane, folder: Path) -> No
     assert run.returncode == 0, f"{block.text}\n{run.stdout}\n{run.stderr}"
 
 
+@pytest.mark.parametrize(("paper", "command"), [each for each in INLINE if each[1] not in MENTIONED])
+def test_a_command_in_prose_runs(paper: str, command: str, plane: ControlPlane, folder: Path) -> None:
+    test_its_commands_run(Block(paper, 0, "sh", command), plane, folder)
+
+
 def test_a_command_that_is_wrong_is_found(plane: ControlPlane, folder: Path) -> None:
     """Or the test above proves nothing."""
     for wrong in (
@@ -136,7 +170,8 @@ def test_a_command_that_is_wrong_is_found(plane: ControlPlane, folder: Path) -> 
             test_its_commands_run(Block("a", 1, "sh", wrong), plane, folder)
 
 
-def test_every_paper_that_is_left_out_exists() -> None:
+def test_all_that_is_left_out_exists() -> None:
+    assert MENTIONED.keys() <= {command for _, command in INLINE}
     papers = {each.paper for each in blocks() if each.language == "sh"}
     assert ELSEWHERE.keys() <= papers
     assert {"docs/install.md", "docs/upgrade.md", "docs/gitops.md", "docs/troubleshooting.md"} <= {

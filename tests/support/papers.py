@@ -43,6 +43,12 @@ def blocks() -> list[Block]:
     return [block for paper in papers for block in _blocks_of(paper)]
 
 
+def spans(paper: str) -> list[str]:
+    """Return what stands between backticks in the prose of a paper."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", (ROOT / paper).read_text(), flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", prose)
+
+
 def _blocks_of(paper: str) -> Iterator[Block]:
     text = (ROOT / paper).read_text()
     for found in _BLOCK.finditer(text):

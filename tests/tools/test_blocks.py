@@ -17,11 +17,12 @@ from imagejobs_api.callers import keyring
 from imagejobs_api.presets import presets_file
 from support.cluster import chart_render
 from support.cluster.chart_render import CHART
-from support.papers import ROOT, Block, blocks
+from support.papers import Block, blocks, listed, spans
 
 BLOCKS = blocks()
 LANGUAGES = {"sh", "yaml", "json", "console", "text", "http", "python", "js"}
-VALUES = json.loads((CHART / "values.schema.json").read_text())["properties"].keys()
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+VALUES = SCHEMA["properties"].keys()
 PROGRAMS = {
     "awk", "cd", "curl", "cut", "do", "done", "echo", "export", "for", "git", "grep", "helm", "imagejobs",
     "jq", "kill", "kubectl", "make", "openapi-python-client", "openssl", "pip", "pipx", "python", "redis-cli",
@@ -93,5 +94,29 @@ def test_yaml_is_read_by_what_it_is_written_for(block: Block, tmp_path: Path) ->
         assert chart_render.render(*chart_render.case("minimal"), "--values", str(file))
 
 
-def test_the_root_is_the_repository() -> None:
-    assert (ROOT / "docs" / "install.md").exists()
+def is_value(path: list[str]) -> bool:
+    """Return whether the schema of the values knows a path; it leaves open what Kubernetes defines."""
+    node = SCHEMA
+    for name in path:
+        if "$ref" in node:
+            node = SCHEMA["$defs"][node["$ref"].rpartition("/")[2]]
+        if name not in node.get("properties", {}):
+            return "properties" not in node or bool(node.get("additionalProperties", False))
+        node = node["properties"][name]
+    return True
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [name for name in listed() if re.fullmatch(r"docs/\w[-\w]*\.md", name) and name != "docs/local.md"],
+)
+def test_every_value_of_the_chart_that_prose_names_exists(paper: str) -> None:
+    named = [re.match(r"([a-z]\w*(?:\.\w+)+)(?:=.*)?$", span) for span in spans(paper)]
+    paths = [found[1].split(".") for found in named if found]
+    assert [path for path in paths if path[0] in VALUES and not is_value(path)] == []
+
+
+def test_a_value_that_does_not_exist_is_found() -> None:
+    assert is_value(["pool", "resources", "limits"])
+    assert is_value(["jobs", "profiles", "Small"])
+    assert not is_value(["pool", "workers"])
