@@ -1,4 +1,4 @@
-"""Writes the chart's copies of manifests and README, manifests/install.yaml, the table in docs/install.md.
+"""Writes what is made of manifests and values: the chart's copies, its README and comments, and two papers.
 
 `python tools/chart.py` writes them, `python tools/chart.py --check` only names those that are out of date.
 Needs `helm` for `manifests/install.yaml`.
@@ -6,8 +6,10 @@ Needs `helm` for `manifests/install.yaml`.
 
 import argparse
 import json
+import re
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "charts" / "imagejobs"
+WIDTH = 110
+_KEY = re.compile(r"(?P<indent> *)(?P<name>[A-Za-z0-9]+):")
 INSTALL_NAMESPACE = "imagejobs-system"
 TABLE_BEGIN, TABLE_END = "<!-- values -->", "<!-- end of values -->"
 README_HEAD = """\
@@ -85,6 +89,32 @@ def values_table() -> str:
     return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows])
 
 
+def commented_values() -> str:
+    """Return values.yaml with the sentence of the schema above each key, for `helm show values`.
+
+    Raises:
+        SystemExit: The schema says nothing of a key.
+    """
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    head, *lines = (CHART / "values.yaml").read_text().splitlines()
+    written, path = [head], list[str]()
+    for line in lines:
+        key = _KEY.match(line)
+        if line.lstrip().startswith("#"):
+            continue  # written anew
+        if key:
+            path = [*path[: len(key["indent"]) // 2], key["name"]]
+            sentence = _description(schema, path)
+            if sentence is None:
+                raise SystemExit(f"chart: values.schema.json says nothing of {'.'.join(path)}")
+            indent = f"{key['indent']}# "
+            written += textwrap.wrap(
+                sentence, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+            )
+        written.append(line)
+    return "\n".join(written) + "\n"
+
+
 def readme() -> str:
     """Return the chart's README, which `helm show readme` and Artifact Hub show."""
     chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
@@ -107,6 +137,7 @@ def docs_with_table() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "charts/imagejobs/files/admission.yaml": lambda: copy_of("admission.yaml"),
     "charts/imagejobs/files/crd.yaml": lambda: copy_of("crd.yaml"),
+    "charts/imagejobs/values.yaml": commented_values,
     "charts/imagejobs/files/defaults.yaml": lambda: (CHART / "values.yaml").read_text(),
     "charts/imagejobs/files/rbac-claims.yaml": lambda: copy_of("rbac-claims.yaml"),
     "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
@@ -122,6 +153,20 @@ def stale(path: str) -> bool:
     """Return whether a generated file differs from its source."""
     file = ROOT / path
     return not file.exists() or file.read_text() != GENERATED[path]()
+
+
+def _description(schema: dict[str, Any], path: list[str]) -> str | None:
+    """Return the sentence of a value, "" for what lies in an object of Kubernetes; None if there is none."""
+    node = schema
+    for name in path:
+        if "$ref" in node:
+            node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+        if name not in node.get("properties", {}):
+            return (
+                "" if "additionalProperties" in node and node["additionalProperties"] is not False else None
+            )
+        node = node["properties"][name]
+    return node.get("description")
 
 
 def _values(

@@ -87,3 +87,23 @@ def test_an_unchanged_imagejob_stays_as_it_is_under_server_side_apply(controlpla
     path = f"{releases.path_of(job)}/status"
     assert controlplane.request("PATCH", path, status, "application/merge-patch+json")[0] == 200
     assert sync(controlplane, [job]) == sync(controlplane, [job])
+
+
+def test_client_side_apply_of_an_unchanged_imagejob_changes_nothing_whatever_it_prints(
+    controlplane, namespace
+):
+    """It says `configured`, because defaults are filled into the stored list of variants: docs/gitops.md."""
+    file = MANIFESTS / "samples" / "shop-variants.yaml"
+    job = yaml.safe_load(file.read_text())
+    job["metadata"]["namespace"] = namespace
+    path = releases.path_of(job)
+
+    def apply() -> str:
+        return controlplane.kubectl("apply", "-n", namespace, "-f", str(file)).split()[-1]
+
+    assert apply() == "created"
+    status = {"status": {"observedGeneration": 1, "state": "Pending"}}  # as the operator does
+    controlplane.request("PATCH", f"{path}/status", status, "application/merge-patch+json")
+    before = controlplane.request("GET", path)[1]
+    assert apply() == "configured"
+    assert controlplane.request("GET", path)[1] == before

@@ -66,6 +66,10 @@ class NotFound(ImageJobsError):
     code = Code.NOT_FOUND
 
 
+class PriorityClassNotFound(NotFound):
+    """Raised where the pods of a Job would have a PriorityClass that the cluster does not have."""
+
+
 class AlreadyExists(ImageJobsError):
     """Raised when something of that name is there already."""
 

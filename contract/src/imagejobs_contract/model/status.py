@@ -86,6 +86,7 @@ class Reason(StrEnum):
     NO_RUNNER = "NoRunner"
     NO_WORKER = "NoWorker"
     MANIFEST_NOT_FOUND = "ManifestNotFound"
+    PRIORITY_CLASS_NOT_FOUND = "PriorityClassNotFound"
     STORAGE_UNAVAILABLE = "StorageUnavailable"
     BACKEND_REFUSED = "BackendRefused"
     CALLBACK_UNSIGNED = "CallbackUnsigned"

@@ -22,7 +22,11 @@ class ChildJobs(Protocol):
         ...
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
-        """Create the Job of an attempt. A Job of that name stays as it is, even if its owner is another."""
+        """Create the Job of an attempt. A Job of that name stays as it is, even if its owner is another.
+
+        Raises:
+            PriorityClassNotFound: None of its pods would be taken.
+        """
         ...
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:

@@ -16,6 +16,7 @@ from imagejobs_contract.errors import (
     Invalid,
     Misconfigured,
     NotFound,
+    PriorityClassNotFound,
     TooLarge,
     Unavailable,
 )
@@ -349,6 +350,8 @@ class Reconciler:
         if isinstance(action, actions.USES_STORAGE):
             message = describe_storage_error(ex)
             return conditions.stalled_status(given, before, Reason.STORAGE_UNAVAILABLE, message)
+        if isinstance(ex, PriorityClassNotFound):
+            return conditions.stalled_status(given, before, Reason.PRIORITY_CLASS_NOT_FOUND, ex.message)
         if isinstance(action, actions.CreateJob) and isinstance(ex, Misconfigured | Invalid):
             return conditions.stalled_status(given, before, Reason.BACKEND_REFUSED, ex.message)
         return None

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from imagejobs_contract.errors import AlreadyExists, NotFound
+from imagejobs_contract.errors import AlreadyExists, Misconfigured, NotFound, PriorityClassNotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import parse_time
@@ -48,10 +48,10 @@ class KubernetesJobs:
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         """Create the Job of an attempt, unless it exists."""
+        body = make_job(job, attempt, shards, self._settings)
+        await self._check_priority_class(body["spec"]["template"]["spec"].get("priorityClassName"))
         with suppress(AlreadyExists):
-            await calls.send(
-                self._client, "POST", _collection(job), body=make_job(job, attempt, shards, self._settings)
-            )
+            await calls.send(self._client, "POST", _collection(job), body=body)
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
         """Suspend the Job, or resume it; an annotation says that it was us."""
@@ -71,6 +71,22 @@ class KubernetesJobs:
 
     async def stop_all(self, uid: str) -> None:
         """Do nothing: Kubernetes deletes a Job with its owner."""
+
+    async def _check_priority_class(self, name: str | None) -> None:
+        """Refuse a class that does not exist: the server takes the Job, and then none of its pods.
+
+        Without the right to look, the Job is made, and its pods are refused.
+        """
+        if not name:
+            return
+        try:
+            await calls.send(self._client, "GET", f"/apis/scheduling.k8s.io/v1/priorityclasses/{name}")
+        except NotFound:
+            raise PriorityClassNotFound(
+                f"there is no PriorityClass {name} in this cluster; the job begins when there is one"
+            ) from None
+        except Misconfigured:
+            return
 
     async def _patch(self, job: ImageJob, attempt: int, spec: Body, metadata: Body | None = None) -> None:
         with suppress(NotFound):
