@@ -6,7 +6,7 @@ import { Chooser } from "./Chooser";
 import { formatBytes, formatPercent, showName } from "./format";
 import { explain, isKeyProblem, useWords } from "./page";
 import { ALL_SIZES, Sizes, Thumbnail } from "./Pictures";
-import { type Sample, estimateBytes, useSamples } from "./samples";
+import { type Sample, estimateBytes, upToDate, useSamples } from "./samples";
 import { forgetChosen, sendChosen } from "./upload";
 
 const Picture = lazy(() => import("./Picture"));
@@ -52,7 +52,7 @@ function Estimate({ files, samples, bytes }: { files: File[]; samples: Sample[];
   if (!samples.length) return <Text c="dimmed">{t.noSamples}</Text>;
   if (after === null) return <Text c="dimmed">{isBusy ? t.sampling : t.noEstimate}</Text>;
   const size = formatBytes(after, language);
-  const sizes = Math.max(...samples.map((each) => each.result?.outputs.length ?? 0));
+  const sizes = Math.max(...upToDate(samples).map((each) => each.result?.outputs.length ?? 0));
   const saves = after <= bytes && sizes === 1;
   const percent = formatPercent(1 - after / bytes, language);
   const text =
@@ -131,7 +131,7 @@ function SampleCard({ sample, onOpen }: { sample: Sample; onOpen: () => void }) 
   }
   return (
     <button type="button" className={`card ${isBusy ? "stale" : ""}`} onClick={onOpen} aria-label={t.openPicture(name)}>
-      <Thumbnail key={output.download_url} output={output.download_url} original={file} />
+      <Thumbnail output={output.download_url} original={file} />
       <bdi className="name">{name}</bdi>
       <Sizes result={result} variant={ALL_SIZES} />
     </button>

@@ -26,10 +26,16 @@ export function pickSamples(files: File[]): File[] {
   return small.filter((each) => picked.includes(each));
 }
 
+/** Return the samples of the present settings; those of the settings before while there are none. */
+export function upToDate(samples: Sample[]): Sample[] {
+  const made = samples.filter((each) => !each.isBusy);
+  return made.length ? made : samples;
+}
+
 /** Return the bytes of all results, as the share of the samples has them; null if there is none. */
 export function estimateBytes(files: File[], samples: Sample[]): number | null {
   let [before, after] = [0, 0];
-  for (const { file, result, problem } of samples) {
+  for (const { file, result, problem } of upToDate(samples)) {
     if (!result || problem) continue;
     before += file.size;
     after += result.outputs.reduce((sum, each) => sum + each.bytes, 0);
