@@ -14,7 +14,6 @@ from typing import Any
 
 import yaml
 
-from imagejobs_api.submit.url_reader import name_from_url
 from imagejobs_api.view.spec_view import variant_body
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
@@ -22,6 +21,7 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 from imagejobs_contract.model.spec import Spec, with_distinct_names
 from imagejobs_contract.model.spec_json import spec_body
+from imagejobs_contract.wire import file_names
 
 COMMANDS = ("retryFailed", "retryCodes", "repeatCallback", "suspend", "cancel")
 """Fields of a spec that were asked for later, and are not repeated."""
@@ -90,7 +90,7 @@ def _is_of_urls(job: ImageJob) -> bool:
     """Return whether `POST /api/upload-from-url` makes this job: addresses, options, and nothing else."""
     plain = replace(
         Spec(),
-        items=tuple(Item(name_from_url(each.url or ""), None, each.url) for each in job.spec.items),
+        items=tuple(Item(file_names.from_url(each.url or ""), None, each.url) for each in job.spec.items),
         variants=job.spec.variants,
         callback_url=job.spec.callback_url,
         active_deadline_seconds=job.spec.active_deadline_seconds,
