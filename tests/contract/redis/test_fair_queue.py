@@ -66,8 +66,9 @@ async def taken(queue: RedisTaskQueue) -> Lease:
 async def end(queue: RedisTaskQueue, raw: redis.Redis, lease: Lease, milliseconds: int) -> None:
     """End a task that took so long."""
     entry = lease.entry_id
-    began, charge, owner = str(raw.hget(redis_keys.LEASED, entry)).split(" ", 2)
-    raw.hset(redis_keys.LEASED, entry, f"{int(began) - milliseconds} {charge} {owner}")
+    _, charge, owner = str(raw.hget(redis_keys.LEASED, entry)).split(" ", 2)
+    seconds, micros = raw.time()
+    raw.hset(redis_keys.LEASED, entry, f"{1000 * seconds + micros // 1000 - milliseconds} {charge} {owner}")
     assert await queue.ack("w", lease, Outcome(lease.task.index, "a.jpg"))
 
 

@@ -11,11 +11,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
-from typing import Any
-
-from PIL import ImageFile
+from typing import TYPE_CHECKING, Any
 
 from imagejobs_worker.imaging.soundness import strict_jpeg
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
 
 _COMPRESSION, _JPEG_TABLES = 259, 347
 _JPEG = 7
@@ -51,7 +52,7 @@ def has_jpeg(source: bytes) -> bool:
 
 
 @contextlib.contextmanager
-def check_load(image: ImageFile.ImageFile, source: bytes) -> Iterator[None]:
+def check_load(image: "ImageFile.ImageFile", source: bytes) -> Iterator[None]:
     """Raise if the file is a TIFF, and pixels are damaged that the block loads.
 
     Raises:
