@@ -1,6 +1,7 @@
 """Jobs of another class are left to the operator of that class."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -9,6 +10,7 @@ from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import FINALIZER, JobKey
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output
 from imagejobs_contract.model.status import ConditionType, Status
+from imagejobs_operator.decide.rest import MAX_RESYNC_SKIP_SECONDS
 from support.operator.world import World, spec
 
 KEY = JobKey("team-a", "nightly")
@@ -76,7 +78,7 @@ def test_a_job_of_ours_under_the_name_of_a_foreign_one_is_run(world: World) -> N
     ours = make(world, None)
     assert not world.reconciler.is_settled(ours)
     world.reconcile(KEY)
-    assert world.memory.is_due(KEY, world.now())
+    assert world.memory.is_due(KEY, world.now() + timedelta(seconds=MAX_RESYNC_SKIP_SECONDS))
     assert world.queue.tasks
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from imagejobs_contract.model.spec import Execution
-from imagejobs_operator.decide import deadlines
+from imagejobs_operator.decide import rest
 from imagejobs_operator.decide.observed import Observed
 from support.operator.world import World, spec
 
@@ -27,7 +27,7 @@ def test_a_finished_job_is_skipped_until_it_is_deleted_or_for_an_hour(
     world.create(spec(1, execution=Execution.POOL, ttl_seconds_after_finished=ttl))
     world.settle()
     now = world.now() + timedelta(seconds=after)
-    found = deadlines.skip_resync_until(world.job(), seen(world), now, world.policy)
+    found = rest.until_deletion(world.job(), seen(world), now, world.policy)
     assert found == now + timedelta(seconds=seconds)
 
 
@@ -42,13 +42,13 @@ def test_the_resync_skips_a_job_from_the_reconcile_that_ended_it(world: World) -
 def test_a_job_that_continues_is_deleted_or_owes_a_callback_is_never_skipped(world: World) -> None:
     world.create(spec(1, execution=Execution.POOL, callback_url="https://example.org/hook"))
     later = world.now() + timedelta(days=1)
-    assert deadlines.skip_resync_until(world.job(), seen(world), later, world.policy) is None
+    assert rest.until_deletion(world.job(), seen(world), later, world.policy) is None
     world.reconcile()
     world.work()
     world.reconcile()
     job = world.job()
     assert job.status.state.final
-    assert deadlines.skip_resync_until(job, seen(world), later, world.policy) is None
+    assert rest.until_deletion(job, seen(world), later, world.policy) is None
     told = replace(job, status=replace(job.status, callback=None))
-    assert deadlines.skip_resync_until(told, seen(world), later, world.policy)
-    assert deadlines.skip_resync_until(replace(told, deleting=True), seen(world), later, world.policy) is None
+    assert rest.until_deletion(told, seen(world), later, world.policy)
+    assert rest.until_deletion(replace(told, deleting=True), seen(world), later, world.policy) is None

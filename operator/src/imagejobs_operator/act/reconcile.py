@@ -13,18 +13,13 @@ from datetime import datetime, timedelta
 from imagejobs_contract.errors import (
     Conflict,
     ImageJobsError,
-    Invalid,
-    Misconfigured,
     NotFound,
-    PriorityClassNotFound,
-    TooLarge,
-    Unavailable,
 )
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import FINALIZER, JobKey
-from imagejobs_contract.model.status import ConditionType, Reason, State, Status
+from imagejobs_contract.model.status import ConditionType, State, Status
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.traces import NOOP_SPAN, NOOP_TRACER, Span, Tracer
@@ -40,16 +35,16 @@ from imagejobs_operator.decide import (
     actions,
     attempts,
     conditions,
-    deadlines,
     late_writes,
     moments,
+    rest,
+    stalls,
     status_writes,
 )
 from imagejobs_operator.decide.actions import Action, Emit
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan import plan
-from imagejobs_operator.decide.plan_input import PlanInput, Policy
-from imagejobs_operator.decide.runner_choice import waits_in_pool
+from imagejobs_operator.decide.plan_input import Policy
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +134,8 @@ class Reconciler:
         job = self._policy.bound(job)
         if job.status.state.final:
             return not retry_requested(job) and self._is_rest(job, Observed())
-        seen = self._presume_waiting(job, is_new=known is None)
+        facts = self._memory.pool_facts_of(job.key)
+        seen = rest.presume_waiting(job, facts, self._policy, is_new=known is None)
         return seen is not None and self._is_rest(job, seen)
 
     def _is_rest(self, job: ImageJob, seen: Observed) -> bool:
@@ -152,29 +148,13 @@ class Reconciler:
         self._let_rest(job, seen, ())
         return True
 
-    def _presume_waiting(self, job: ImageJob, *, is_new: bool) -> Observed | None:
-        """Return what is to be seen of a job of which no image has begun; None if that is not known."""
-        if job.status.state is not State.QUEUED or not waits_in_pool(job, self._policy):
-            return None
-        facts, waiting = self._memory.pool_facts_of(job.key), min(job.spec.total, self._policy.window)
-        is_known = (facts.waiting, facts.outcomes) == (waiting, 0) if facts else is_new
-        if not is_known or job.status.counts.done:
-            return None
-        return Observed(waiting=frozenset(range(waiting)), workers=None)
-
     def _let_rest(self, job: ImageJob, seen: Observed, todo: Sequence[Action]) -> None:
-        """Let the resync skip a job as long as only an event, the time or what Redis holds can change it."""
-        now, policy = self._clock(), self._policy
-        until = deadlines.skip_resync_until(job, seen, now, policy)
-        is_withdrawn = any(isinstance(each, actions.WithdrawTasks) for each in todo)
-        sent = sum(len(each.indexes) for each in todo if isinstance(each, actions.SendTasks))
-        if waits_in_pool(job, policy) and not is_withdrawn:
-            until = deadlines.skip_waiting_until(job, seen, now, policy)
-            self._memory.record_pool_facts(job.key, len(seen.waiting) + sent, len(seen.outcomes))
+        """Let the resync skip a job."""
+        until, in_pool = rest.plan_rest(job, seen, todo, self._clock(), self._policy)
+        if in_pool:
+            self._memory.record_pool_facts(job.key, *in_pool)
         else:
             self._memory.forget_pool_facts(job.key)
-            if deadlines.awaits_others(seen, todo, now, policy):
-                until = deadlines.skip_waiting_until(job, seen, now, policy)
         self._memory.skip_resync_until(job.key, until)
 
     async def _fetch_and_reconcile(self, key: JobKey) -> Result:
@@ -327,7 +307,7 @@ class Reconciler:
 
     async def _write_stalled(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> None:
         """Write that the job is stalled, if the failure means that and the status does not say so."""
-        status = self._stalled_status(job, seen, action, ex)
+        status = stalls.find_status(job, seen, action, ex, self._clock(), self._policy)
         if status is None or status == job.status or job.deleting or job.status.state.final:
             return
         await self._ports.store.put_status(job, status)
@@ -335,26 +315,6 @@ class Reconciler:
         stalled = status.condition(ConditionType.STALLED)
         if stalled and not job.status.is_true(ConditionType.STALLED):
             await self._apply(job, seen, Emit(stalled.reason, stalled.message, warning=True))
-
-    def _stalled_status(
-        self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError
-    ) -> Status | None:
-        now = self._clock()
-        stamp = moments.stamp(job, now, seen.lead)
-        given = PlanInput(job, attempts.starting_status(job, stamp), seen, now, self._policy)
-        before = given.status if job.status.conditions else conditions.pending_status(given)
-        if isinstance(ex, Invalid) and isinstance(action, actions.PrepareShards):
-            return conditions.refused_status(replace(job, status=before), stamp, ex.message)
-        if isinstance(action, actions.PrepareShards) and isinstance(ex, NotFound):
-            return conditions.stalled_status(given, before, Reason.MANIFEST_NOT_FOUND, ex.message)
-        if isinstance(action, actions.USES_STORAGE):
-            message = describe_storage_error(ex)
-            return conditions.stalled_status(given, before, Reason.STORAGE_UNAVAILABLE, message)
-        if isinstance(ex, PriorityClassNotFound):
-            return conditions.stalled_status(given, before, Reason.PRIORITY_CLASS_NOT_FOUND, ex.message)
-        if isinstance(action, actions.CreateJob) and isinstance(ex, Misconfigured | Invalid):
-            return conditions.stalled_status(given, before, Reason.BACKEND_REFUSED, ex.message)
-        return None
 
     async def _refuse(self, job: ImageJob, ex: UnreadableJob) -> Result:
         """Write that the spec cannot be read, unless the status says so."""
@@ -406,12 +366,3 @@ def _requeue_seconds(todo: Sequence[Action]) -> float | None:
 
 def _is_busy(job: ImageJob) -> bool:
     return job.spec.total >= LARGE_JOB_ITEMS and job.status.state in (State.QUEUED, State.RUNNING)
-
-
-def describe_storage_error(ex: ImageJobsError) -> str:
-    """Return a sentence about a failure of S3 that is the same for each try."""
-    if isinstance(ex, Unavailable):
-        return "the storage does not answer"
-    if isinstance(ex, Misconfigured):
-        return "the storage refuses our credentials or settings"
-    return ex.message if isinstance(ex, NotFound | TooLarge) else "the storage failed"

@@ -4,19 +4,15 @@ Time is measured on the clock that only counts (`moments`): setting a calendar e
 out the time before this operator started: after a machine was off for a night, its jobs go on.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.status import CallbackState, Reason, State, Status
-from imagejobs_operator.decide.actions import Action, AwaitPods
+from imagejobs_contract.model.status import Reason, State, Status
 from imagejobs_operator.decide.moments import Phase
-from imagejobs_operator.decide.observed import Observed, Presence
-from imagejobs_operator.decide.plan_input import PlanInput, Policy
+from imagejobs_operator.decide.observed import Observed
+from imagejobs_operator.decide.plan_input import PlanInput
 
-MAX_RESYNC_SKIP_SECONDS = 3600.0
-"""Jobs at which there is nothing to do are reconciled at least this often."""
 MIN_TASK_SECONDS = 86_400.0
 """Shortest lifetime of a task. The operator withdraws the tasks of a job that is late; what outlives it is
 rare, and must not be thrown away because Redis' clock was set.
@@ -32,7 +28,7 @@ def passed_deadline(given: PlanInput) -> Reason | None:
 
     A job that waits with permission (suspended, for Kueue's quota, or for pods of its owner) has no deadline.
     """
-    if _has_no_deadline(given) or deadline_of(given) > given.now:
+    if has_no_deadline(given) or deadline_of(given) > given.now:
         return None
     return Reason.DEADLINE_EXCEEDED if given.status.started else Reason.QUEUE_DEADLINE_EXCEEDED
 
@@ -58,7 +54,7 @@ def deadline_of(given: PlanInput) -> datetime:
 def seconds_to_deadline(given: PlanInput) -> float | None:
     """Return the seconds to the deadline, or None if the resync comes first or there is no deadline."""
     left = (deadline_of(given) - given.now).total_seconds()
-    return left if not _has_no_deadline(given) and 0 < left <= given.policy.resync_seconds else None
+    return left if not has_no_deadline(given) and 0 < left <= given.policy.resync_seconds else None
 
 
 def task_lifetime_seconds(given: PlanInput) -> float:
@@ -81,44 +77,7 @@ def deletion_time(job: ImageJob, seen: Observed, now: datetime) -> datetime | No
     return ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) if ended else None
 
 
-def skip_resync_until(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> datetime | None:
-    """Return until when the resync may skip a job, because only an event can change it; None: never skip it.
-
-    The store may keep enough finished jobs that reconciling all of them at each resync would take a CPU core.
-    """
-    ended, status = job.status.completed, job.status
-    settled = (
-        status.state.final
-        and not job.deleting
-        and not (status.callback and status.callback.state is CallbackState.PENDING)
-    )
-    if not settled or ended is None:
-        return None
-    return _before(deletion_time(job, seen, now), now, policy)
-
-
-def awaits_others(seen: Observed, todo: Sequence[Action], now: datetime, policy: Policy) -> bool:
-    """Return whether a job has no Job and only waits for pods of other jobs, whose end calls it.
-
-    Not right after the start, when the others may not have been seen yet.
-    """
-    is_early = (now - policy.since).total_seconds() < policy.resync_seconds
-    waits = bool(todo) and all(isinstance(each, AwaitPods) for each in todo)
-    return waits and not is_early and seen.child.presence is Presence.ABSENT
-
-
-def skip_waiting_until(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> datetime:
-    """Return until when the resync may skip an unfinished job that only an event or a deadline can change."""
-    given = PlanInput(job, job.status, seen, now, policy)
-    return _before(None if _has_no_deadline(given) else deadline_of(given), now, policy)
-
-
-def _before(due: datetime | None, now: datetime, policy: Policy) -> datetime:
-    """Return the time of the resync before something is due, which waits for the rest of the time."""
-    longest = now + timedelta(seconds=MAX_RESYNC_SKIP_SECONDS)
-    return min(longest, due - timedelta(seconds=policy.resync_seconds)) if due else longest
-
-
-def _has_no_deadline(given: PlanInput) -> bool:
+def has_no_deadline(given: PlanInput) -> bool:
+    """Return whether the job waits with permission."""
     child = given.seen.child
     return given.job.spec.suspend or child.suspended or awaits_pods(given.job.status)
