@@ -428,7 +428,8 @@ def test_a_release_watches_its_own_namespace_with_a_role():
             "resources": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
             "resourceNames": ["claims.imagejobs.dev"],
             "verbs": ["get"],
-        }
+        },
+        {"apiGroups": ["scheduling.k8s.io"], "resources": ["priorityclasses"], "verbs": ["get"]},
     ]
     assert {each["metadata"]["namespace"] for each in of_kind(objects, "Role")} == {"pictures"}
 

@@ -27,6 +27,8 @@ ELSEWHERE = {
     "docs/api.md": "calls of the API, played by tests/api/docspage",
     "docs/local.md": "one machine",
     "docs/callers.md": "one call of the API, at an address that does not exist",
+    "docs/chaos.md": "programs of this repository, played by tests/chaos",
+    "docs/cli.md": "a client of a server, played by tests/cli",
 }
 """Papers whose shell blocks are no commands for a cluster, and why."""
 MENTIONED = {

@@ -70,9 +70,13 @@ class ClusterMachine(Machine):
         """Return the processes of our programs, and of the servers of the control plane."""
         if target in self.kept:
             return sorted(each.pid for each in self.kept[target])
-        program = str(self.cluster.plane.programs / SERVERS[target])
-        found = local_stack.children(os.getpid())
-        return [pid for pid in found if local_stack.command_line(pid).startswith(f"{program} ")]
+        plane = self.cluster.plane
+        program, folder = (
+            f"{plane.programs / SERVERS[target]} ",
+            f" {plane.folder}/",
+        )  # others have planes too
+        lines = {pid: local_stack.command_line(pid) for pid in local_stack.children(os.getpid())}
+        return [pid for pid, line in lines.items() if line.startswith(program) and folder in line]
 
     def shards(self) -> list[int]:
         """Return the processes of pods."""
