@@ -24,9 +24,9 @@ LANGUAGES = {"sh", "yaml", "json", "console", "text", "http", "python", "js"}
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = SCHEMA["properties"].keys()
 PROGRAMS = {
-    ".venv/bin/python", "awk", "cd", "curl", "cut", "do", "done", "echo", "export", "for", "git", "grep", "helm",
-    "imagejobs", "jq", "kill", "kubectl", "make", "openapi-python-client", "openssl", "pip", "pipx", "python",
-    "redis-cli", "sleep", "sort", "until", "uvx",
+    ".venv/bin/python", "awk", "cd", "curl", "cut", "do", "done", "echo", "export", "for", "git", "grep",
+    "helm", "imagejobs", "jq", "kill", "kubectl", "make", "openapi-python-client", "openssl", "pip", "pipx",
+    "python", "redis-cli", "sleep", "sort", "until", "uvx",
 }  # fmt: skip
 """The first words of commands in the papers; another one is perhaps a mistake."""
 
