@@ -28,7 +28,7 @@ test-web: setup ## Test the page in Chromium against everything run here (needs 
 	@tools/test-web $(ARGS)
 
 test: setup ## Test everything but e2e against real servers (compiles a control plane, helm and linters once if Go is installed: minutes)
-	@tests/programs/with $(BIN)/pytest -n 3 --dist loadfile $(ARGS)
+	@tests/programs/with $(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-clients: setup ## Generate clients from the OpenAPI document and call everything with each (TypeScript, Python, Go; skips what is not here)
 	@tools/test-clients $(ARGS)
