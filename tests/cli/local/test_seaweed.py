@@ -109,6 +109,20 @@ def test_the_bucket_is_private_and_forgets_uploads_but_not_outputs(data):
     asyncio.run(run())
 
 
+def test_a_touched_bucket_is_the_same_bucket_and_its_gateway_hears_of_it(data):
+    async def run():
+        async with running(data) as (ports, secrets, store):
+            await obstore.put_async(store, "outputs/j/0", b"x")
+            assert await seaweed.touch_bucket(ports, secrets, BUCKET) == 202
+            assert await seaweed.touch_bucket(ports, secrets, BUCKET) == 202
+            assert bytes(await (await obstore.get_async(store, "outputs/j/0")).bytes_async()) == b"x"
+            tls = secrets.client_context()
+            notes = seaweed.request(tls, ports.filer, "GET", f"/buckets/{BUCKET}?metadata=true")[1]
+            assert "Seaweed-Imagejobs-Touched" in notes
+
+    asyncio.run(run())
+
+
 def test_parts_that_want_a_certificate_still_store_copy_and_read_files_of_several_chunks(data):
     async def run():
         content = os.urandom(9 * 2**20)

@@ -21,6 +21,8 @@ from imagejobs.local.supervisor import ProcessKeeper, stop_in_order
 SAMPLE = Path(__file__).with_name("sample.jpg")
 """A picture of our own, so that the printed calls work when pasted."""
 
+TOUCH_SECONDS = 3.0
+"""A start that takes longer, once the bucket is made, may wait for an S3 gateway that does not know of it."""
 PORT_TRIES = 10
 """Choices of ports that may be lost, each in the second between choice and use, before that is an error."""
 
@@ -113,12 +115,18 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
 
 
 async def _all_ready(plan: LocalPlan, keepers: Sequence[ProcessKeeper]) -> None:
+    """Return when all programs are ready; each gives up by itself."""
     if plan.seaweed is not None:
         # Not before it has its ports: until then another SeaweedFS, which was faster, may listen there.
         await next(keeper for keeper in keepers if keeper.program.name == seaweed.NAME).ready.wait()
         await seaweed.set_up(plan.seaweed, plan.secrets, plan.bucket)
     for keeper in keepers:
-        await keeper.ready.wait()
+        while not keeper.ready.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(keeper.ready.wait(), TOUCH_SECONDS)
+                break
+            if plan.seaweed is not None:
+                await seaweed.touch_bucket(plan.seaweed, plan.secrets, plan.bucket)
 
 
 async def _wait_for(

@@ -187,6 +187,17 @@ async def set_up(ports: SeaweedPorts, secrets: RunSecrets, bucket: str) -> None:
         )
 
 
+async def touch_bucket(ports: SeaweedPorts, secrets: RunSecrets, bucket: str) -> int:
+    """Change a note of the bucket, so that its S3 gateway hears of the bucket again; return the status.
+
+    The gateway remembers for ever that a bucket does not exist (`notFound` of its BucketRegistry) until it
+    hears of a change. If a program asks while the bucket is being made, the news may come before the memory.
+    """
+    note = {"Seaweed-imagejobs-touched": str(monotonic())}
+    path, tls = f"/buckets/{bucket}?tagging", secrets.client_context()
+    return (await asyncio.to_thread(request, tls, ports.filer, "PUT", path, headers=note))[0]
+
+
 async def _repeat_until(
     tls: ssl.SSLContext, port: int, method: str, path: str, body: str, done: Sequence[int]
 ) -> None:
@@ -200,11 +211,19 @@ async def _repeat_until(
         await asyncio.sleep(TICK_SECONDS)
 
 
-def request(tls: ssl.SSLContext, port: int, method: str, path: str, body: str = "") -> tuple[int, str]:
+def request(
+    tls: ssl.SSLContext,
+    port: int,
+    method: str,
+    path: str,
+    body: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
     """Send one request to an inner port; return status (0 without an answer) and the first 500 bytes."""
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=REQUEST_SECONDS, context=tls)
     try:
-        connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
+        kind = {"Content-Type": "application/json"} if body else {}
+        connection.request(method, path, body or None, {**kind, **(headers or {})})
         response = connection.getresponse()
         return response.status, response.read(500).decode(errors="replace")
     except (OSError, http.client.HTTPException) as ex:
