@@ -88,7 +88,7 @@ def test_the_table_has_a_column_for_what_people_ask(keys):
     assert head.split() == ["NAME", "STATE", "PROGRESS", "DONE", "FAILED", "TOTAL", "AGE"]
     assert row.split()[:6] == ["in-a-table", "Succeeded", "100%", "2", "0", "2"]
     wide = e2e.kubectl("get", "imagejob", "in-a-table", "--output", "wide").splitlines()[0].split()
-    assert wide[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "SAVED", "CPU", "COMPLETED"]
+    assert wide[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "SAVED", "CPU", "COMPLETED", "CLASS"]
 
 
 def test_jobs_are_found_by_state(keys):
