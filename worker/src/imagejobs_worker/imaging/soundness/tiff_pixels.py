@@ -10,7 +10,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from imagejobs_worker.imaging.soundness import strict_jpeg
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _COMPRESSION, _JPEG_TABLES = 259, 347
 _JPEG = 7
+_WIDTH, _HEIGHT, _TILE_WIDTH, _TILE_HEIGHT, _STRIP_ROWS = 256, 257, 322, 323, 278
+_SAMPLES, _PLANES, _SEPARATE = 277, 284, 2
 _OFFSETS, _LENGTHS = (273, 324), (279, 325)
 """Of strips and of tiles."""
 _JPEG_HEADS = tuple(b"\xff\xd8\xff" + marker for marker in (b"\xc0", b"\xc4", b"\xdb", b"\xe0", b"\xee"))
@@ -66,7 +68,7 @@ def check_load(image: "ImageFile.ImageFile", source: bytes) -> Iterator[None]:
     if damage := _FAX_DAMAGE.search(_read_printed()):
         raise OSError(damage[0].decode())
     if tags.get(_COMPRESSION) == _JPEG:
-        for jpeg in _read_jpegs(tags, source):
+        for jpeg in islice(_read_jpegs(tags, source), _count_pieces(tags)):
             strict_jpeg.check(jpeg)
 
 
@@ -77,6 +79,14 @@ def _read_printed() -> bytes:
         return os.read(_printed, _MAX_BYTES)
     except BlockingIOError:
         return b""
+
+
+def _count_pieces(tags: Mapping[int, Any]) -> int:
+    """Return how many strips or tiles the picture has; a hostile file lists more, which nobody decodes."""
+    width, height = tags[_WIDTH], tags[_HEIGHT]
+    across, down = tags.get(_TILE_WIDTH, width), tags.get(_TILE_HEIGHT, tags.get(_STRIP_ROWS, height))
+    planes = tags.get(_SAMPLES, 1) if tags.get(_PLANES) == _SEPARATE else 1
+    return int(planes * -(-width // max(1, across)) * -(-height // max(1, down)))
 
 
 def _read_jpegs(tags: Mapping[int, Any], source: bytes) -> Iterator[bytes]:
