@@ -1,12 +1,8 @@
 """What the operator tells people on a real API server: one event for each thing, and `kubectl describe`."""
 
-import asyncio
 import json
 import re
-import threading
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +12,10 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.redis.task_queue import RedisTaskQueue
-from support.clock.waiting import eventually, until_read
+from support.clock.waiting import eventually
 from support.cluster.client import ControlPlane
 from support.operator.cluster import Cluster, photo
-from support.operator.process import good, odd_fail, operator, s3_environ, worker
+from support.operator.process import good, odd_fail, operator, s3_environ, worker_thread
 from support.servers import data_servers
 
 DOCS = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
@@ -63,29 +58,6 @@ def spec(count: int, **changes: Any) -> dict[str, Any]:
     return {"items": items, "variants": [{"width": 32}], "execution": "Pool", **changes}
 
 
-@contextmanager
-def pool_worker(redis: str, outcome: Callable[[int, int], Outcome] = good) -> Iterator[None]:
-    """Run a worker by script until the end of the block."""
-    stop, started = threading.Event(), threading.Event()
-
-    async def run() -> None:
-        async with worker(redis, outcome):
-            queue = RedisTaskQueue(redis)
-            await until_read(queue.workers, bool)  # it has shown itself
-            await queue.close()
-            started.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    started.wait(10)
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
-
-
 def told(cluster: Cluster) -> list[tuple[str, str]]:
     """Return job and reason of each event of the namespace's ImageJobs."""
     events = cluster.call("GET", f"/apis/events.k8s.io/v1/namespaces/{cluster.namespace}/events")["items"]
@@ -119,7 +91,7 @@ def test_that_there_is_no_worker_is_one_event_and_one_metric(
         eventually(lambda: without_worker() == 5, 60)
         (speaker,) = eventually(stalled, 90)
         eventually(lambda: told(cluster) == [(speaker, "NoWorker")], seen=lambda: told(cluster))
-        with pool_worker(redis):
+        with worker_thread(redis, good):
             for name in names:
                 cluster.wait_for_state(name, "Succeeded")
             eventually(lambda: without_worker() == 0)
@@ -137,7 +109,7 @@ def test_each_thing_is_told_once_by_two_operators_that_restart(
         cluster.create("held", spec(2, suspend=True))
         cluster.wait_for_state("held", "Suspended")
         first.kill()
-        with operator(tmp_path, environ), pool_worker(redis, odd_fail):
+        with operator(tmp_path, environ), worker_thread(redis, odd_fail):
             cluster.change("held", suspend=False)
             cluster.wait_for_state("held", "PartiallySucceeded")
             cluster.change("held", retryFailed=1)
@@ -176,10 +148,10 @@ def test_the_docs_show_what_kubectl_describe_says(
     cluster: Cluster, environ: dict[str, str], redis: str, tmp_path: Path
 ) -> None:
     with operator(tmp_path, environ):
-        with pool_worker(redis, broken_seconds):
+        with worker_thread(redis, broken_seconds):
             cluster.create("partial", spec(2))
             cluster.wait_for_state("partial", "PartiallySucceeded")
-        with pool_worker(redis, all_broken):
+        with worker_thread(redis, all_broken):
             cluster.create("failed", spec(1))
             cluster.wait_for_state("failed", "Failed")
         cluster.create("cancelled", spec(1))

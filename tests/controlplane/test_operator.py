@@ -5,27 +5,24 @@ Jobs and pods are real; their node is this test.
 
 import asyncio
 import json
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.output_names import default_prefix
-from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from support.api.process import Api
-from support.clock.waiting import eventually, until_read
+from support.clock.waiting import eventually
 from support.cluster.client import ControlPlane
 from support.operator.cluster import Cluster, photo
-from support.operator.process import Operator, good, operator, s3_environ, worker
+from support.operator.process import Operator, good, operator, s3_environ, worker_thread
 from support.servers import data_servers
 from support.servers.otlp_collector import collector
 from support.servers.webhook_receiver import SECRET, receiver
@@ -92,29 +89,6 @@ def running(
     return operators[-1]
 
 
-@contextmanager
-def pool_worker(redis: str, outcome: Callable[[int, int], Outcome] = good) -> Iterator[None]:
-    """Run a worker by script until the end of the block."""
-    stop, started = threading.Event(), threading.Event()
-
-    async def run() -> None:
-        async with worker(redis, outcome):
-            queue = RedisTaskQueue(redis)
-            await until_read(queue.workers, bool)  # it has shown itself
-            await queue.close()
-            started.set()
-            await asyncio.to_thread(stop.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    started.wait(10)
-    try:
-        yield
-    finally:  # one that went on would take the tasks of all later tests
-        stop.set()
-        thread.join()
-
-
 def spec(count: int, **changes: Any) -> dict[str, Any]:
     return {
         "items": [{"name": f"{n}.jpg", "key": f"in/{n}.jpg"} for n in range(count)],
@@ -131,7 +105,7 @@ def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(
     cluster: Cluster, running: Operator, redis: str
 ) -> None:
     eventually(cluster.is_tidy, 60)
-    with pool_worker(redis):
+    with worker_thread(redis, good):
         before = cluster.writes()
         cluster.create("small", spec(2, ttlSecondsAfterFinished=2))
         status = cluster.wait_for_state("small", "Succeeded")
@@ -147,7 +121,7 @@ def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(
 
 
 def test_the_end_of_a_job_is_told_and_told_again(cluster: Cluster, running: Operator, redis: str) -> None:
-    with pool_worker(redis), receiver() as hooks:
+    with worker_thread(redis, good), receiver() as hooks:
         uid = cluster.create("told", spec(1, callback={"url": hooks.url()}))["metadata"]["uid"]
         cluster.plane.kubectl(
             "wait", "--for=condition=CallbackDelivered", "--timeout=20s", "-n", cluster.namespace, "ij/told"
@@ -171,7 +145,7 @@ def _is_told(cluster: Cluster) -> bool:
 
 
 def test_a_callback_that_fails_says_why(cluster: Cluster, running: Operator, redis: str) -> None:
-    with pool_worker(redis), receiver() as hooks:
+    with worker_thread(redis, good), receiver() as hooks:
         hooks.statuses = [500]
         cluster.create("fails", spec(1, callback={"url": hooks.url()}, ttlSecondsAfterFinished=0))
         eventually(lambda: cluster.get("fails").get("status", {}).get("callback", {}).get("tries") == 1)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imagejobs_contract.model import names
-from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from support.chaos.kept_process import KeptProcess
 from support.chaos.kubelet import NOT_THERE, Kubelet
 from support.chaos.machine import (
@@ -29,7 +28,7 @@ from support.chaos.machine import (
 from support.chaos.plan import Place, Target
 from support.clock.waiting import eventually
 from support.cluster.client import ControlPlane, write_kubeconfig
-from support.cluster.control_plane import find_programs, running
+from support.cluster.control_plane import find_programs, running, start_server
 from support.operator.cluster import API, Cluster
 from support.servers import data_servers, local_stack
 from support.servers.tcp_line import TcpLine, tcp_line
@@ -95,7 +94,7 @@ class ClusterMachine(Machine):
         return [f"Job {name} of {owner}" for name, owner in owners.items() if owner not in known]
 
     def kill_everything(self) -> None:
-        """Do nothing: on a cluster all do not die together."""
+        """Refuse: on a cluster not everything dies at once."""
         raise NotImplementedError
 
     def kill(self, pid: int) -> None:
@@ -105,19 +104,7 @@ class ClusterMachine(Machine):
             os.kill(pid, signal.SIGKILL)
         if Path(command[0]).name in SERVERS.values():
             eventually(lambda: pid not in local_stack.children(os.getpid()))
-            self._start_server(command)
-
-    def _start_server(self, command: list[str]) -> None:
-        with (self.root / "logs" / f"{Path(command[0]).name}.log").open("ab") as log:
-            started = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=die_with_parent,
-            )
-        self.servers.append(started)
+            self.servers.append(start_server(command, self.root / "logs"))
 
     def stop(self) -> None:
         """Kill everything that was started here."""

@@ -145,17 +145,22 @@ def _controller_manager(programs: Path, kubeconfig: Path) -> list[str]:
 
 
 def _spawn(stack: ExitStack, folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        preexec_fn=die_with_parent,
-    )
+    process = start_server(command, folder)
     stack.callback(_stop, process)
     return process
+
+
+def start_server(command: Sequence[str], logs: Path) -> subprocess.Popen[bytes]:
+    """Start a program of a control plane; it ends with this one, and prints into a file in `logs`."""
+    with (logs / f"{Path(command[0]).name}.log").open("ab") as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -18,7 +19,7 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
-from support.clock.waiting import eventually
+from support.clock.waiting import eventually, until_read
 
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 """Lets the operator die when pytest is killed."""
@@ -123,6 +124,29 @@ async def worker(
         with suppress(asyncio.CancelledError):
             await running
         await queue.close()
+
+
+@contextmanager
+def worker_thread(redis_url: str, outcome: Callable[[int, int], Outcome]) -> Iterator[None]:
+    """Run such a worker in a thread until the end of the block; it counts as alive when the block begins."""
+    stop, started = threading.Event(), threading.Event()
+
+    async def run() -> None:
+        async with worker(redis_url, outcome):
+            queue = RedisTaskQueue(redis_url)
+            await until_read(queue.workers, bool)  # it has shown itself
+            await queue.close()
+            started.set()
+            await asyncio.to_thread(stop.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    started.wait(10)
+    try:
+        yield
+    finally:  # one that went on would take the tasks of all later tests
+        stop.set()
+        thread.join()
 
 
 def good(index: int, attempt: int) -> Outcome:

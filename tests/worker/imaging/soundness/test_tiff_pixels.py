@@ -13,6 +13,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.decoder import Decoder
+from imagejobs_worker.imaging.soundness import strict_jpeg, tiff_pixels
 from support.images import pictures
 
 JPEG_STRIPS, FAX = 7, ("group3", "group4", "tiff_ccitt")
@@ -99,6 +100,21 @@ def test_damage_in_a_jpeg_strip_fails(codes, mode):
         assert image.tag_v2[TiffImagePlugin.COMPRESSION] == JPEG_STRIPS
     files = [damaged(sound, share, hole) for share in (0.1, 0.6) for hole in (bytes(200), b"\xff\xd9")]
     assert codes([sound, *files, sound]) == [None, *[Code.CORRUPT_IMAGE] * len(files), None]
+
+
+@pytest.mark.skipif(find_spec("simplejpeg") is None, reason="imagejobs-worker[jpeg] is not installed")
+def test_only_the_strips_of_the_picture_are_decoded_again(monkeypatch):
+    data, decoded = tiff(pictures.photo(333, 900), "jpeg", quality=90, strip_size=40_000), []
+    monkeypatch.setattr(strict_jpeg, "check", decoded.append)
+    with Image.open(BytesIO(data)) as image:
+        strips = len(image.tag_v2[273])
+        with tiff_pixels.check_load(image, data):
+            image.load()
+        assert len(decoded) == strips > 3
+        image.tag_v2[273], image.tag_v2[279] = image.tag_v2[273] * 1000, image.tag_v2[279] * 1000
+        with tiff_pixels.check_load(image, data):
+            pass
+        assert len(decoded) == 2 * strips
 
 
 @pytest.mark.skipif(find_spec("simplejpeg") is None, reason="imagejobs-worker[jpeg] is not installed")
