@@ -22,7 +22,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.stores import sqlite, sqlite_feed, sqlite_schema, sqlite_writes
+from imagejobs_contract.stores import sqlite, sqlite_feed, sqlite_reads, sqlite_schema, sqlite_writes
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_contract.stores.sqlite_schema import transaction
 from support.clock.waiting import SECONDS, until
@@ -145,6 +145,19 @@ def questions(monkeypatch):
     return asked
 
 
+@pytest.fixture
+def asking(monkeypatch):
+    """Held while a feed asks the file: who holds it writes and returns between two questions."""
+    lock, changed_since = threading.Lock(), sqlite_reads.changed_since
+
+    def ask(*arguments):
+        with lock:
+            return changed_since(*arguments)
+
+    monkeypatch.setattr(sqlite_reads, "changed_since", ask)
+    return lock
+
+
 def test_every_write_of_another_process_is_heard(path, questions):
     async def scenario(store: SqliteStore) -> None:
         other = SqliteStore(path)
@@ -162,7 +175,7 @@ def test_every_write_of_another_process_is_heard(path, questions):
     play(path, scenario)
 
 
-def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(path, questions):
+def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(path, questions, asking):
     async def scenario(_: SqliteStore) -> None:
         store, other = SqliteStore(path, echoes=False), SqliteStore(path)
         await other.create(new("before"))
@@ -170,7 +183,8 @@ def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(pat
         assert (await anext(feed)).name == "before"
         for n in range(3):
             heard = asyncio.ensure_future(anext(feed))
-            own, before = await store.create(new(f"own-{n}")), len(questions)
+            with asking:
+                own, before = await store.create(new(f"own-{n}")), len(questions)
             await until(lambda before=before: len(questions) > before + 1)
             await other.delete(own.key)
             assert (await asyncio.wait_for(heard, SECONDS)).name == f"own-{n}"
@@ -178,7 +192,8 @@ def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(pat
             assert (await asyncio.wait_for(anext(feed), SECONDS)).name == f"other-{n}"
             await other.delete(theirs.key)
             assert (await asyncio.wait_for(anext(feed), SECONDS)).name == f"other-{n}"
-        await store.create(new("last"))
+        with asking:
+            await store.create(new("last"))
         await other.create(new("after"))
         assert (await asyncio.wait_for(anext(feed), SECONDS)).name == "after"
         await feed.aclose()

@@ -9,6 +9,7 @@ import redis
 
 from conftest import missing
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
@@ -66,9 +67,10 @@ class Queue:
         return self.call("depth")
 
     def finishes(self):
-        """Return how often an outcome was recorded."""
-        with redis.Redis.from_url(self.url) as client:
-            return client.xlen(redis_keys.DONE)
+        """Return the job and the index of each outcome, as often as it was recorded."""
+        with redis.Redis.from_url(self.url, decode_responses=True) as client:
+            entries = [fields for _, fields in client.xrange(redis_keys.DONE)]
+        return sorted((each["uid"], Outcome.from_line(each["outcome"]).index) for each in entries)
 
     def flush(self):
         with redis.Redis.from_url(self.url) as client:
@@ -143,7 +145,7 @@ def test_work_of_a_killed_worker_runs_again_and_ends_once(workers, queue, site):
     victim.kill()
     site.release("/photo")
     assert queue.outcomes(1)[0].succeeded
-    assert (site.requests["/photo"], queue.finishes(), queue.depth()) == (2, 1, 0)
+    assert (site.requests["/photo"], queue.finishes(), queue.depth()) == (2, [(UID, 0)], 0)
 
 
 def test_workers_that_are_killed_at_random_lose_and_double_nothing(workers, queue, objects):
@@ -158,7 +160,7 @@ def test_workers_that_are_killed_at_random_lose_and_double_nothing(workers, queu
     outcomes = queue.outcomes(count)
     assert sorted(outcomes) == list(range(count))
     assert all(outcome.succeeded for outcome in outcomes.values())
-    assert (queue.finishes(), queue.depth()) == (count, 0)
+    assert (queue.finishes(), queue.depth()) == ([(UID, index) for index in range(count)], 0)
     assert all(len(output(objects, index)[0]) == outcomes[index].outputs[0].bytes for index in outcomes)
 
 
@@ -182,7 +184,7 @@ def test_a_worker_that_was_stopped_for_long_overwrites_nothing(workers, queue, o
     assert zombie.exit_code() == 0, "it does nothing any more"
     assert output(objects) == before
     assert queue.outcomes(1)[0] == outcome
-    assert queue.finishes() == 1
+    assert queue.finishes() == [(UID, 0)]
 
 
 def test_a_lease_is_renewed_while_an_image_takes_longer_than_it(workers, queue, site):
@@ -259,7 +261,7 @@ def test_a_redis_that_forgets_everything_costs_a_repeat_only(workers, queue, obj
     queue.send(task(0, url=site.url("/photo")))
     site.release("/photo")
     assert queue.outcomes(1)[0].succeeded
-    assert (queue.finishes(), queue.depth()) == (1, 0)
+    assert (queue.finishes(), queue.depth()) == ([(UID, 0)], 0)
     assert worker.process.poll() is None
 
 
@@ -277,7 +279,7 @@ def test_a_redis_that_dies_and_comes_back_empty_costs_a_repeat_only(workers, obj
     server = data_servers.start_valkey(tmp_path, data_servers.find_valkey(), port=server.ports["redis"])
     queue.send(task(0, url=site.url("/photo")))
     assert queue.outcomes(1)[0].succeeded
-    assert (queue.finishes(), queue.depth()) == (1, 0)
+    assert (queue.finishes(), queue.depth()) == ([(UID, 0)], 0)
     server.stop()
 
 
@@ -322,7 +324,7 @@ def test_a_redis_that_is_silent_for_longer_than_a_lease_makes_nothing_run_twice(
     queue.wait_for_renewals(2)
     site.release("/photo")
     assert queue.outcomes(1)[0].succeeded
-    assert (site.requests["/photo"], queue.finishes(), queue.depth()) == (1, 1, 0)
+    assert (site.requests["/photo"], queue.finishes(), queue.depth()) == (1, [(UID, 0)], 0)
     server.stop()
 
 

@@ -34,7 +34,8 @@ class SqliteStore:
     Args:
         path: The file.
         echoes: Whether `watch` also yields changes that were read or written through this store. A caller
-            that keeps the jobs it reads needs no echo. A change whose call was cancelled is always yielded.
+            that keeps the jobs it reads needs no echo. A change that the watch finds before its call has
+            returned is yielded all the same; so is one whose call was cancelled.
         late_seconds: How late `watch` may yield a change; each check wakes a thread.
     """
 
