@@ -53,6 +53,10 @@ def test_jobs_of_several_namespaces_are_listed_one_namespace_after_the_other(con
         assert seen == ["b", "a", "c", "d"]
         assert cursor == ""
         assert {key.name for key in await store.keys()} == {"a", "b", "c", "d"}
+        assert await store.count() == 4
+        assert [await store.count(each) for each in (namespace, "default")] == [
+            len(await store.keys(each)) for each in (namespace, "default")
+        ]
 
     play(controlplane.kubeconfig, scenario, [namespace, other])
 

@@ -151,7 +151,8 @@ def test_a_new_job_gets_uid_version_generation_and_time(with_store: Play) -> Non
         assert (made.generation, made.status, made.finalizers) == (1, Status(), (FINALIZER,))
         assert abs(datetime.now(UTC) - made.created) < timedelta(seconds=60)
         assert await store.get(KEY) == made
-        assert list(await store.keys()) == [KEY]
+        assert (list(await store.keys()), await store.count()) == ([KEY], 1)
+        assert (await store.count(KEY.namespace), await store.count("elsewhere")) == (1, 0)
 
     with_store(story)
 

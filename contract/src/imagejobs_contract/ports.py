@@ -86,6 +86,10 @@ class JobStore(Protocol):
         """Return the keys of all jobs that this store watches, or of one namespace, for the resync."""
         ...
 
+    async def count(self, namespace: str | None = None) -> int | None:
+        """Return how many keys `keys` would return, at the price of one; None if the store cannot tell."""
+        ...
+
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job is still the one that was read (uid and resource version).
 

@@ -126,7 +126,7 @@ def _connect(
             health,
             namespaces,
             lambda key: memory.is_due(key, clock()),
-            memory.knows,
+            memory.keys,
         ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.

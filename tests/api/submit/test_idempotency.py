@@ -21,11 +21,11 @@ def headers() -> dict[str, str]:
 
 def test_a_repeated_request_gets_the_job_of_the_first_and_leaves_nothing(service, headers):
     first = service.client.post_image(headers=headers, width=40)
-    objects, jobs = service.keys(), len(service.worker.jobs())
+    uploads, jobs = service.keys("uploads/"), len(service.worker.jobs())
     second = service.client.post_image(headers=headers, width=40)
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.json() | {"download_url": ""} == second.json() | {"download_url": ""}
-    assert (service.keys(), len(service.worker.jobs())) == (objects, jobs)
+    assert (service.keys("uploads/"), len(service.worker.jobs())) == (uploads, jobs)
     assert service.http.get(second.json()["download_url"]).text == "40xNone of 1028 bytes"
 
 
@@ -69,10 +69,10 @@ def test_concurrent_requests_with_one_key_wait_for_one_job(service, headers):
 )
 def test_another_request_under_the_same_key_is_refused_and_leaves_nothing(service, headers, other):
     service.client.post_image(headers=headers, width=40)
-    objects = service.keys()
+    uploads = service.keys("uploads/")
     answer = service.client.post_image(headers=headers, **{"width": 40} | other)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
-    assert service.keys() == objects
+    assert service.keys("uploads/") == uploads
 
 
 def test_batches_and_urls_can_be_repeated_too(service, headers):

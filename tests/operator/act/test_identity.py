@@ -49,7 +49,7 @@ def test_two_namespaces_keep_their_own_results(world: World) -> None:
 
 def test_two_releases_on_one_bucket_keep_their_own_results(world: World) -> None:
     other = World()
-    other.objects, other.store.count = world.objects, 100  # uids are never equal
+    other.objects, other.store.made = world.objects, 100  # uids are never equal
     other.restart()
     kept, gone = finish(world, begin(world, "team-a")), finish(other, begin(other, "team-a"))
     delete(other, JobKey("team-a", "nightly"))

@@ -61,11 +61,11 @@ class Store:
         self.versions: dict[JobKey, list[ImageJob]] = {}
         self.stale: dict[JobKey, int] = {}
         self.writes: list[str] = []
-        self.count = 0
+        self.made = 0
 
     def _keep(self, job: ImageJob) -> ImageJob:
-        self.count += 1
-        job = replace(job, resource_version=str(self.count))
+        self.made += 1
+        job = replace(job, resource_version=str(self.made))
         self.jobs[job.key] = job
         self.versions.setdefault(job.key, []).append(job)
         return job
@@ -77,7 +77,7 @@ class Store:
         self.versions[job.key] = []
         return self._keep(
             replace(
-                job, uid=f"uid-{self.count}-{job.key.name}", generation=1, created=self.now(), status=Status()
+                job, uid=f"uid-{self.made}-{job.key.name}", generation=1, created=self.now(), status=Status()
             )
         )
 
@@ -91,6 +91,9 @@ class Store:
     async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
         self.faults.check("store")
         return [key for key in self.jobs if namespace in (None, key.namespace)]
+
+    async def count(self, namespace: str | None = None) -> int:
+        return len(await self.keys(namespace))
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         self.faults.before("store", "status")

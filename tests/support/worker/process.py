@@ -22,6 +22,8 @@ from support.clock import shifted_clock
 from support.clock.waiting import eventually
 
 WAIT_SECONDS = 60.0
+ASKED_TO_STOP = "asked to stop"
+"""What a worker logs when it hears a signal."""
 JOB = JobKey("default", "holiday")
 UID = "0b0e7c3a-uid"
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
@@ -51,10 +53,11 @@ class Worker:
         eventually(is_logged, WAIT_SECONDS, what=event, seen=self.log.read_text)
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal, and return once it has taken it: two that wait at once would become one."""
+        """Send it a signal; return once a SIGTERM was heard, because two that wait at once become one."""
+        asked = sum(line["event"] == ASKED_TO_STOP for line in self.events())
         self.process.send_signal(number)
         if number is signal.SIGTERM:
-            eventually(lambda: not _is_pending(self.process.pid, number))
+            self.wait_for_event(ASKED_TO_STOP, asked + 1)
 
     def kill(self) -> None:
         """End it as power cuts do."""
@@ -67,16 +70,6 @@ class Worker:
             return self.process.wait(WAIT_SECONDS)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running:\n{self.log.read_text()}") from None
-
-
-def _is_pending(pid: int, number: int) -> bool:
-    """Return whether a process has not yet taken a signal that it was sent; False where there is no /proc."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return False
-    pending = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
-    return any(mask >> (number - 1) & 1 for mask in pending)
 
 
 class Workers:

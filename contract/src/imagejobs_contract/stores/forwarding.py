@@ -42,6 +42,10 @@ class ForwardingStore(JobStore):
         """Return the keys of all jobs, or of one namespace."""
         return await self._store.keys(namespace)
 
+    async def count(self, namespace: str | None = None) -> int | None:
+        """Return the number of these keys, or None."""
+        return await self._store.count(namespace)
+
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""
         return await self._store.put_status(job, status)

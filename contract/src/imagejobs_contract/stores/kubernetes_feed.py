@@ -58,6 +58,14 @@ async def list_keys(client: KubernetesClient, namespace: str | None) -> list[Job
     ]  # null if there are none
 
 
+async def count_jobs(client: KubernetesClient, namespace: str | None) -> int | None:
+    """Return the number of jobs in a namespace, or None if the server does not tell; one of them is read."""
+    page = await list_page(client, namespace, {"limit": "1"}, calls.METADATA_LIST)
+    more = page["metadata"].get("remainingItemCount", 0)
+    is_told = more or not page["metadata"].get("continue")
+    return len(page["items"] or ()) + more if is_told else None
+
+
 async def list_page(
     client: KubernetesClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON
 ) -> dict[str, Any]:

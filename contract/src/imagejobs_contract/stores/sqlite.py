@@ -78,6 +78,10 @@ class SqliteStore:
         keys = await self._read(sqlite_reads.select_keys)
         return [key for key in keys if namespace in (None, key.namespace)]
 
+    async def count(self, namespace: str | None = None) -> int | None:
+        """Return the number of these keys."""
+        return len(await self.keys(namespace))
+
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change. See `ports.JobStore`."""
         return self._mark_known(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))

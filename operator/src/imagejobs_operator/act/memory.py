@@ -105,9 +105,10 @@ class Memory:
         """Record that a job is of another class: the resync need not read it again."""
         self._foreign.add(key)
 
-    def knows(self, key: JobKey) -> bool:
-        """Return whether a job was seen, and what class it has."""
-        return key in self._jobs or key in self._foreign
+    def keys(self, namespace: str | None) -> set[JobKey]:
+        """Return the jobs of a namespace that were seen, and of which the class is known; None: of all."""
+        known = self._jobs.keys() | self._foreign
+        return {key for key in known if namespace in (None, key.namespace)}
 
     def record_job(self, job: ImageJob, now: datetime, lead: timedelta = NO_LEAD) -> Leftovers | None:
         """Record a job as the store has it; return the leftovers of another job that had its name before."""

@@ -1,9 +1,12 @@
 """Requests to stop: the first lets images in hand finish within a grace, the second stops at once."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Coroutine
 from typing import Any, TypeVar
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -60,3 +63,4 @@ class Shutdown:
         if number in self._signals_seen or not self.requested:
             self.request()
         self._signals_seen.add(number)
+        log.info("asked to stop", extra={"signal": signal.Signals(number).name})

@@ -1,4 +1,4 @@
-"""Namespaces that cannot be listed: each for itself, told once, and ready while one can be."""
+"""The resync: what it finds, and namespaces that cannot be listed: each for itself, told once."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from imagejobs_contract.errors import ImageJobsError, Misconfigured, NotFound, U
 from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.act.work_queue import Result, WorkQueue
 from imagejobs_operator.feeds.namespaces import Namespaces
-from imagejobs_operator.feeds.resync import resync
+from imagejobs_operator.feeds.resync import ROUNDS_PER_LISTING, resync
 from imagejobs_operator.health import Health
 from support.clock import virtual_time
 
@@ -17,23 +17,32 @@ SECONDS = 30.0
 
 
 class Store:
-    """Lists one job of each namespace, but of those with a fault."""
+    """Lists one job of each namespace at first, but none of those with a fault."""
 
     def __init__(self) -> None:
         self.faults: dict[str, ImageJobsError] = {}
+        self.jobs = {JobKey("a", "job"), JobKey("b", "job")}
+        self.listings = 0
 
     async def keys(self, namespace: str) -> list[JobKey]:
         if fault := self.faults.get(namespace):
             raise fault
-        return [JobKey(namespace, "job")]
+        self.listings += 1
+        return [key for key in self.jobs if key.namespace == namespace]
+
+    async def count(self, namespace: str) -> int:
+        if fault := self.faults.get(namespace):
+            raise fault
+        return sum(key.namespace == namespace for key in self.jobs)
 
 
 class Resync:
     """A running resync of two namespaces."""
 
-    def __init__(self, known: bool = True) -> None:
-        self.known = known
+    def __init__(self) -> None:
         self.store = Store()
+        self.known = set(self.store.jobs)
+        self.due = True
         self.namespaces = Namespaces(["a", "b"])
         self.health = Health(lambda: 0.0)
         self.done: list[JobKey] = []
@@ -60,8 +69,8 @@ class Resync:
                         SECONDS,
                         self.health,
                         self.namespaces,
-                        lambda key: True,
-                        lambda key: self.known,
+                        lambda key: self.due,
+                        lambda namespace: {key for key in self.known if key.namespace == namespace},
                     )  # type: ignore[arg-type]
                 ),
             ]
@@ -127,11 +136,55 @@ def test_a_server_that_does_not_answer_is_no_fault_of_a_namespace() -> None:
     it.run(scenario)
 
 
-def test_a_job_that_no_watch_has_delivered_is_added_by_the_second_resync() -> None:
-    it = Resync(known=False)
+def test_a_job_that_no_watch_has_delivered_is_added_by_the_second_listing() -> None:
+    it = Resync()
+    it.known.clear()
 
     async def scenario() -> None:
         assert await it.round(SECONDS - 1) == []
         assert await it.round() == ["a", "b"]
+
+    it.run(scenario)
+
+
+def test_jobs_are_counted_and_not_listed_where_all_are_known() -> None:
+    it = Resync()
+
+    async def scenario() -> None:
+        for _ in range(ROUNDS_PER_LISTING - 2):
+            assert await it.round() == ["a", "b"]
+        it.due = False
+        await it.round()
+        assert await it.round() == []
+
+    it.run(scenario)
+    assert it.store.listings == 2, "one for each namespace"
+
+
+def test_a_job_that_vanished_without_an_event_is_added_at_the_next_round() -> None:
+    it = Resync()
+    it.due = False
+
+    async def scenario() -> None:
+        assert await it.round() == []
+        it.store.jobs.discard(JobKey("a", "job"))
+        await it.round()
+        assert set(it.done) == {JobKey("a", "job")}
+
+    it.run(scenario)
+
+
+def test_a_job_that_took_the_place_of_another_without_an_event_is_found_by_the_listings() -> None:
+    it = Resync()
+    it.due = False
+
+    async def scenario() -> None:
+        await it.round()
+        it.store.jobs = {JobKey("a", "other"), JobKey("b", "job")}
+        await it.round((ROUNDS_PER_LISTING + 1) * SECONDS)
+        assert set(it.done) == {JobKey("a", "job")}
+        it.known.discard(JobKey("a", "job"))
+        await it.round(2 * SECONDS)
+        assert set(it.done) == {JobKey("a", "other")}
 
     it.run(scenario)
