@@ -43,7 +43,7 @@ from support.servers import data_servers
 WORK_SECONDS = 0.02
 """Of a played image."""
 QUIET_SECONDS = 5.0
-"""Without a request but lists and watches: the start is over."""
+"""Without a request but watches: the start is over. A page of a list takes up to a second."""
 CREATORS = 8
 """Connections that create objects."""
 SPEC = {"items": [{"name": "a.jpg", "key": "in/a.jpg"}], "variants": [{"width": 32}], "execution": "Auto"}
@@ -256,13 +256,13 @@ def _learn_statuses(bench: Bench) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _read_until_quiet(bench: Bench) -> list[Request]:
-    """Return all requests until the operator has sent none but lists and watches for a while."""
+    """Return all requests until the operator has sent none but watches for a while."""
     requests, quiet_since = list[Request](), [time.monotonic()]
 
     def is_quiet() -> bool:
         new = bench.audit.read_new()
         requests.extend(new)
-        if any(each.user == _user(bench) and each.verb not in READS for each in new):
+        if any(each.user == _user(bench) and each.verb != "watch" for each in new):
             quiet_since[0] = time.monotonic()
         return time.monotonic() - quiet_since[0] > QUIET_SECONDS
 

@@ -142,6 +142,8 @@ def test_a_job_that_no_watch_has_delivered_is_added_by_the_second_listing() -> N
 
     async def scenario() -> None:
         assert await it.round(SECONDS - 1) == []
+        assert it.store.listings == 0, "the watches may still tell"
+        assert await it.round() == []
         assert await it.round() == ["a", "b"]
 
     it.run(scenario)

@@ -98,8 +98,8 @@ class _Rounds:
 
     The watches tell of nearly everything. What they missed shows in the number of jobs, or at the latest in
     the listing of every `ROUNDS_PER_LISTING`th round: a job that nobody knows, and one that is gone. A start
-    over thousands of ended jobs need not read them one by one: an unknown job is added by the second listing
-    in which it is unknown.
+    over thousands of ended jobs need not read them one by one: the first round only counts, and an unknown
+    job is added by the second listing in which it is unknown.
     """
 
     def __init__(
@@ -124,7 +124,8 @@ class _Rounds:
             ImageJobsError: The namespace cannot be asked.
         """
         known = self._known(namespace)
-        if self._round % ROUNDS_PER_LISTING and await self._store.count(namespace) == len(known):
+        count = await self._store.count(namespace)
+        if self._round == 1 or (self._round % ROUNDS_PER_LISTING and count == len(known)):
             return list(filter(self._is_due, known))
         listed = set(await self._store.keys(namespace))
         unknown = listed - known
