@@ -43,7 +43,7 @@ check: setup ## Check without changing a file: format, lint, types, layers, layo
 	@$(BIN)/mypy tools
 	@# The benches, fuzzers and chaos run by hand only: that the names they use exist is seen here.
 	@MYPYPATH=tests:tests/bench:tests/fuzz:contract/src:api/src:operator/src:worker/src:cli/src $(BIN)/mypy --config-file= --ignore-missing-imports \
-	  --disable-error-code=arg-type --disable-error-code=assignment --disable-error-code=return-value tests/bench/*.py tests/fuzz/*.py tests/chaos/seeds.py
+	  --disable-error-code=arg-type --disable-error-code=assignment --disable-error-code=return-value tests/bench/*.py tests/fuzz/*.py tests/chaos/seeds.py tests/chaos/lives.py
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/layout.py
 	@$(BIN)/python tools/settings_page.py --check

@@ -368,6 +368,61 @@ def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(
     assert [asyncio.run(objects.head(key)) for key in late.values()] == [None, None]
 
 
+def test_a_job_of_an_attempt_that_the_status_does_not_name_is_waited_for_too(
+    cluster: Cluster, running: Operator, s3: S3Settings
+) -> None:
+    """An operator made it that was killed then, or that had not seen the newest version."""
+    made = cluster.create("twice", spec(20, itemsPerPod=10, output={"deletionPolicy": "Delete"}))
+    cluster.wait_for_pods("twice", 2)
+    (first,) = cluster.jobs("twice")
+    second = _copy_as_attempt(first, 7)
+    cluster.call("POST", f"/apis/batch/v1/namespaces/{cluster.namespace}/jobs", second)
+    eventually(lambda: len(_pods_of(cluster, second)) == 2)
+    held = _pods_of(cluster, second)[0]
+    cluster.hold(held, True)
+    cluster.delete("twice")
+    eventually(
+        lambda: [each["metadata"]["name"] for each in cluster.jobs("twice")] == [second["metadata"]["name"]]
+    )
+    late = f"{default_prefix(cluster.namespace, 'twice', made['metadata']['uid'])}/0.jpg"
+    asyncio.run(S3Objects(s3).put(late, b"late", content_type="image/jpeg"))
+    assert cluster.get("twice"), "a pod of the other Job is not gone"
+    cluster.hold(held, False)
+    eventually(lambda: not cluster.get("twice"))
+    assert not cluster.jobs("twice")
+    assert asyncio.run(S3Objects(s3).head(late)) is None
+
+
+def _copy_as_attempt(job: dict[str, Any], attempt: int) -> dict[str, Any]:
+    """Return a Job for another attempt."""
+    meta = job["metadata"]
+    template = job["spec"]["template"]
+    own = {
+        name: value
+        for name, value in template["metadata"]["labels"].items()
+        if not name.startswith("batch.kubernetes.io/") and name not in ("job-name", "controller-uid")
+    }
+    return {
+        "metadata": {
+            "name": f"{meta['name'].rpartition('-')[0]}-{attempt}",
+            "labels": meta["labels"],
+            "annotations": {"imagejobs.dev/attempt": str(attempt)},
+            "ownerReferences": meta["ownerReferences"],
+        },
+        "spec": {
+            **{name: value for name, value in job["spec"].items() if name not in ("selector", "template")},
+            "template": {"metadata": {"labels": own}, "spec": template["spec"]},
+        },
+    }
+
+
+def _pods_of(cluster: Cluster, job: dict[str, Any]) -> list[dict[str, Any]]:
+    label = f"batch.kubernetes.io/job-name%3D{job['metadata']['name']}"
+    path = f"/api/v1/namespaces/{cluster.namespace}/pods?labelSelector={label}"
+    found: list[dict[str, Any]] = cluster.call("GET", path)["items"]
+    return found
+
+
 def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, running: Operator) -> None:
     cluster.create(
         "same", {"items": [{"name": "a.jpg", "key": "in/0.jpg"}, {"name": "a.png", "key": "in/1.jpg"}]}

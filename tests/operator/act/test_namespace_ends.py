@@ -44,6 +44,10 @@ def test_what_its_workers_store_afterwards_is_deleted_when_they_can_store_no_mor
     world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
     assert again
     assert again.requeue_after_seconds == late_writes.max_seconds(world.policy)
+    told = world.reconcile()  # the watch says that the job is gone
+    assert told
+    assert told.requeue_after_seconds == again.requeue_after_seconds
+    world.advance(told.requeue_after_seconds or 0)
     world.faults.away = {"s3"}
     assert world.reconcile() is None, "it is tried again"
     world.faults.away = set()

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey
 from imagejobs_contract.model.spec import Execution
 from imagejobs_contract.model.status import State
 from imagejobs_contract.runtime.gate import Gate
@@ -114,3 +114,35 @@ def test_a_large_job_costs_less_than_forty_writes_however_slow_it_is(world: Worl
         world.reconcile()
     assert world.status().state is State.SUCCEEDED
     assert len([each for each in world.store.writes if each.startswith("status")]) <= 30
+
+
+@pytest.mark.parametrize("system", ["redis", "s3"])
+def test_what_a_job_leaves_that_is_gone_is_deleted_once_the_system_is_back(world: World, system: str) -> None:
+    upload = "uploads/u/photo-0.jpg"
+    world.create(spec(2, execution=Execution.POOL), annotations={ANNOTATION_UPLOADS: "uploads/u/"})
+    world.objects.keep(upload, b"x")
+    world.reconcile()
+    world.store.user_delete(KEY)
+    world.faults.away = {system}
+    assert world.reconcile() is None, "it is tried again"
+    world.faults.away = set()
+    world.reconcile()
+    assert not world.queue.tasks
+    assert not world.objects.data
+    changes = len(world.faults.changes)
+    world.reconcile()
+    assert len(world.faults.changes) == changes, "and nothing twice"
+
+
+def test_what_a_job_left_does_not_delay_another_one_of_its_name(world: World) -> None:
+    world.create(spec(2, execution=Execution.POOL), annotations={ANNOTATION_UPLOADS: "uploads/u/"})
+    world.objects.keep("uploads/u/photo-0.jpg", b"x")
+    world.reconcile()
+    world.store.user_delete(KEY)
+    world.create(spec(1, execution=Execution.POOL))
+    world.faults.away = {"s3"}
+    world.reconcile()
+    assert {task.uid for task in world.queue.tasks.values()} == {world.job().uid}
+    world.faults.away = set()
+    world.reconcile()
+    assert not world.objects.data

@@ -56,6 +56,24 @@ def test_the_oldest_job_says_that_there_is_no_worker_and_a_gauge_counts_all(worl
     assert rounds(world) == []
 
 
+def test_a_job_that_runs_says_it_too_when_its_workers_go(world: World) -> None:
+    world.create(spec(2, execution=Execution.POOL), "first")
+    world.reconcile(JobKey("ns", "first"))
+    world.work()
+    world.advance(2)
+    world.reconcile(JobKey("ns", "first"))
+    assert world.status("first").state is State.RUNNING
+    world.advance(60)
+    assert rounds(world) == []
+    world.queue.alive = 0
+    assert rounds(world) == [JobKey("ns", "first")]
+    assert world.status("first").is_true(ConditionType.STALLED)
+    world.queue.alive = 1
+    rounds(world)
+    assert not world.status("first").is_true(ConditionType.STALLED)
+    assert world.status("first").state is State.RUNNING
+
+
 def test_another_job_says_it_when_the_first_one_ends(world: World) -> None:
     world.queue.alive = 0
     create_waiting(world)

@@ -12,6 +12,8 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output, Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
+from imagejobs_contract.wire.origin import Origin
+from imagejobs_operator.act.pool_tasks import make_tasks
 from imagejobs_operator.decide import late_writes
 from imagejobs_operator.decide.deadlines import DELETION_SECONDS
 from imagejobs_operator.decide.history import History
@@ -43,9 +45,16 @@ def test_the_wait_is_as_long_as_a_lease_may_be_held_and_a_call_may_take() -> Non
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("seconds", [0.0, BOUND - 1, BOUND])
 def test_who_waits_for_workers_of_the_pool(state: State, seconds: float) -> None:
-    withdrawn = Observed(history=History(tasks_cancelled=START))
     all_ended = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED)
+    withdrawn = Observed(history=History(tasks_cancelled=None if all_ended else START))
     assert left(ended(state), seconds, withdrawn) == (0 if all_ended else BOUND - seconds)
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED])
+def test_tasks_of_a_job_that_has_ended_are_waited_for_like_those_of_any_other(state: State) -> None:
+    assert left(ended(state), 500, Observed(waiting=frozenset({0}))) == BOUND
+    withdrawn = Observed(history=History(tasks_cancelled=START + timedelta(seconds=500)))
+    assert left(ended(state), 510, withdrawn) == BOUND - 10
 
 
 def test_the_time_begins_when_the_tasks_are_off_the_queue_and_not_when_the_deletion_is_asked_for() -> None:
@@ -157,6 +166,119 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
     settle(world)
     assert KEY not in world.store.jobs
     assert not world.objects.data
+
+
+def test_a_job_of_an_attempt_that_the_status_never_named_is_deleted_before_the_outputs(world: World) -> None:
+    world.create(spec(20, output=DELETE, execution=Execution.JOB, items_per_pod=10))
+    be_killed_once_the_job_is_created(world)
+    world.reconcile()
+    world.store.edit(KEY, retry_failed=1)
+    world.reconcile()
+    assert set(world.jobs.running) == {("job", 1), ("job", 2)}, "the first was made, and nothing tells of it"
+    for shard in range(2):
+        world.shard(shard, 2)
+    world.reconcile()
+    assert world.status().state is State.SUCCEEDED
+    see_pods_of_the_deleted_job_store_a_result(world, attempt=1)
+
+
+def test_a_job_that_was_made_again_after_the_end_is_deleted_before_the_outputs(world: World) -> None:
+    world.create(spec(20, output=DELETE, execution=Execution.JOB, items_per_pod=10))
+    world.settle()
+    assert world.status().state is State.SUCCEEDED
+    del world.jobs.running["job", 1]
+    world.run(world.jobs.create(world.job(), 1, 2))  # by an operator that was frozen and had not seen the end
+    see_pods_of_the_deleted_job_store_a_result(world, attempt=1)
+
+
+def see_pods_of_the_deleted_job_store_a_result(world: World, attempt: int) -> None:
+    """Delete a job of which a Job still has pods; these store a result before they go."""
+    world.store.user_delete(KEY)
+    world.reconcile()
+    assert world.child(attempt).deleting_since
+    assert KEY in world.store.jobs, "the pods are not gone"
+    world.advance(DELETION_SECONDS - 1)
+    world.reconcile()
+    assert KEY in world.store.jobs
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+
+
+@pytest.mark.parametrize(
+    ("execution", "seconds"), [(Execution.POOL, BOUND - 1), (Execution.JOB, DELETION_SECONDS - 1)]
+)
+def test_a_calendar_that_jumps_while_no_operator_runs_does_not_shorten_the_wait(
+    world: World, execution: Execution, seconds: float
+) -> None:
+    begun(world, spec(20, output=DELETE, execution=execution, items_per_pod=10))
+    world.store.edit(KEY, cancel=True)
+    if execution is Execution.POOL:
+        assert world.settle().state is State.CANCELLED
+    else:
+        world.reconcile()
+        assert world.child().deleting_since
+    world.set_calendar(3600)
+    world.restart()
+    world.store.user_delete(KEY)
+    world.reconcile()
+    world.advance(seconds)
+    world.reconcile()
+    assert KEY in world.store.jobs
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED])
+def test_tasks_that_were_sent_after_the_end_are_withdrawn_before_the_outputs_go(
+    world: World, state: State
+) -> None:
+    begun(world, spec(2, output=DELETE, execution=Execution.POOL))
+    if state is State.CANCELLED:
+        world.store.edit(KEY, cancel=True)
+    assert world.settle().state is state
+    world.advance(500)
+    world.board.flush()
+    tasks = make_tasks(world.job(), [0], 1, 3600, Origin())
+    world.run(world.queue.send(tasks))  # by an operator that was frozen and saw the job as it was before
+    world.store.user_delete(KEY)
+    world.reconcile()
+    world.advance(BOUND - 1)
+    world.reconcile()
+    assert KEY in world.store.jobs
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+
+
+def test_a_result_that_a_worker_stores_after_it_lost_its_lease_is_deleted_after_the_job(world: World) -> None:
+    begun(world, spec(2, output=DELETE, execution=Execution.POOL))
+    world.settle()
+    world.store.user_delete(KEY)
+    again = world.reconcile()
+    assert KEY not in world.store.jobs, "all images have ended: nothing is waited for"
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
+    assert again
+    assert again.requeue_after_seconds
+    assert world.reconcile() == again, "the watch tells that the job is gone"
+    assert world.objects.data
+    world.advance(again.requeue_after_seconds)
+    world.reconcile()
+    assert not world.objects.data
+
+
+def test_outputs_of_a_job_that_ended_long_ago_are_deleted_once(world: World) -> None:
+    begun(world, spec(2, output=DELETE, execution=Execution.POOL))
+    world.settle()
+    world.advance(BOUND + 1)
+    world.store.user_delete(KEY)
+    again = world.reconcile()
+    assert again
+    assert again.requeue_after_seconds is None
 
 
 def be_killed_once_the_job_is_created(world: World) -> None:

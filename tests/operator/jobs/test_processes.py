@@ -259,6 +259,22 @@ def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_li
     assert not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids)
 
 
+def test_the_jobs_of_an_imagejob_are_found_by_attempt_and_no_other_ones(folder: Path) -> None:
+    (folder / "hold").touch()
+    other = replace(JOB, key=JobKey("default", "other"), uid=Uid("u-2"))
+
+    async def act(jobs: ProcessJobs) -> None:
+        for job, attempt in ((JOB, 1), (JOB, 3), (other, 2)):
+            await jobs.create(job, attempt, 1)
+        assert {attempt: child.presence for attempt, child in (await jobs.find_all(JOB)).items()} == {
+            1: Presence.OURS,
+            3: Presence.OURS,
+        }
+        assert await jobs.find_all(replace(JOB, uid=Uid("u-3"))) == {}
+
+    run(folder, act)
+
+
 def test_what_is_not_known_is_not_there(folder: Path) -> None:
     async def act(jobs: ProcessJobs) -> None:
         for each in (jobs.suspend(JOB, 1, True), jobs.set_parallelism(JOB, 1, 2), jobs.delete(JOB, 1)):

@@ -405,6 +405,11 @@ class Jobs:
             held=it.held,
         )
 
+    async def find_all(self, job: ImageJob) -> dict[int, ChildJob]:
+        self.faults.check("store")
+        mine = [attempt for (name, attempt), it in self.running.items() if it.owner == job.uid]
+        return {attempt: await self.get(job, attempt) for attempt in mine}
+
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         self.faults.before("store", "create Job")
         if (job.key.name, attempt) not in self.running:

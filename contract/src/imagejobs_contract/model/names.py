@@ -120,3 +120,9 @@ def split_sub_job(identifier: str) -> tuple[str, int] | None:
 def child_job_name(name: str, uid: str, attempt: int) -> str:
     """Return the deterministic name of the Job that runs an attempt: a second creation meets the first."""
     return f"{name}-{uid.replace('-', '')[:8]}-{attempt}"
+
+
+def attempt_of_child_job(name: str) -> int:
+    """Return the attempt that a Job runs, by the name that `child_job_name` gave it; 0 for any other name."""
+    attempt = name.rpartition("-")[2]
+    return int(attempt) if attempt.isdecimal() else 0

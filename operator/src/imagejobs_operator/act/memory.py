@@ -21,7 +21,7 @@ from imagejobs_operator.decide import moments
 from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.history import History
 from imagejobs_operator.decide.moments import NO_LEAD, Phase
-from imagejobs_operator.decide.observed import ChildJob
+from imagejobs_operator.decide.observed import Observed
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
 """The uploads of one request. Names of uploads through links hold dots: they belong to no job
@@ -76,7 +76,8 @@ class Memory:
         self._jobs: dict[JobKey, tuple[Leftovers, History]] = {}
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
-        self._late: dict[JobKey, ImageJob] = {}
+        self._late: dict[JobKey, tuple[ImageJob, datetime]] = {}
+        self._left: dict[JobKey, tuple[Leftovers, ...]] = {}
         self._partial: dict[JobKey, tuple[Uid, PartialResults]] = {}
         self._waiting: dict[JobKey, datetime] = {}
         self._foreign: set[JobKey] = set()
@@ -146,9 +147,9 @@ class Memory:
             self._jobs[key] = leftovers, _learn(history, status, now, lead)
             self._count(key, status, now)
 
-    def record_child(self, key: JobKey, child: ChildJob, now: datetime, lead: timedelta) -> None:
-        """Record the stamps of the job's Job."""
-        stamps = {Phase.JOB_CREATED: child.created, Phase.JOB_DELETED: child.deleting_since}
+    def record_children(self, key: JobKey, seen: Observed, now: datetime, lead: timedelta) -> None:
+        """Record the stamps of the job's Jobs."""
+        stamps = {Phase.JOB_CREATED: seen.child.created, Phase.JOB_DELETED: seen.last_child_deletion}
         known = self.history(key).moments
         kept = {phase: each for phase, each in known.items() if phase not in moments.OF_JOB}
         self._change(key, moments={**kept, **moments.learn(known, stamps, now, lead)})
@@ -207,13 +208,32 @@ class Memory:
         known = self._partial.pop(key, None)
         return known[1] if known and known[0] == uid else None
 
-    def record_late_outputs(self, job: ImageJob) -> None:
-        """Record a job that was let go of while its workers may still store results."""
-        self._late[job.key] = job
+    def record_late_outputs(self, job: ImageJob, due: datetime) -> None:
+        """Record a job that was let go of while its workers may still store results, until a time."""
+        self._late[job.key] = job, due
 
-    def take_late_outputs(self, key: JobKey) -> ImageJob | None:
-        """Return the job whose late results are to be deleted, once."""
-        return self._late.pop(key, None)
+    def late_outputs(self, key: JobKey) -> tuple[ImageJob, datetime] | None:
+        """Return the job whose late results are to be deleted, and when."""
+        return self._late.get(key)
+
+    def forget_late_outputs(self, key: JobKey) -> None:
+        """Forget a job whose late results were deleted."""
+        del self._late[key]
+
+    def record_leftovers(self, leftovers: Leftovers | None) -> None:
+        """Record what a job left that is gone."""
+        if leftovers:
+            self._left[leftovers.key] = (*self.leftovers(leftovers.key), leftovers)
+
+    def leftovers(self, key: JobKey) -> tuple[Leftovers, ...]:
+        """Return what jobs of this name left, and what was not deleted yet."""
+        return self._left.get(key, ())
+
+    def forget_leftovers(self, leftovers: Leftovers) -> None:
+        """Forget what was deleted."""
+        left = tuple(each for each in self._left.pop(leftovers.key) if each != leftovers)
+        if left:
+            self._left[leftovers.key] = left
 
     def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its leftovers, if it was known."""

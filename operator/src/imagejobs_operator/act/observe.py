@@ -14,6 +14,7 @@ from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import FINALIZER
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.decide.deadlines import UNATTENDED_SECONDS
 from imagejobs_operator.decide.history import History
@@ -43,8 +44,14 @@ async def observe(
     if job.deleting and ports.namespaces and await ports.namespaces.is_ending(job.key.namespace):
         return replace(nothing, namespace_ends=True)  # of its Jobs nobody may read anything there now
     if job.deleting:
-        # Includes the Job of an attempt that was started while the status does not say so.
-        return replace(nothing, child=await _get_child(ports, job, current_attempt(job)))
+        # Includes Jobs of which the status says nothing: their attempt was begun, or begun anew, by an
+        # operator that was killed then, or that had not seen the job's newest version.
+        children = dict(await ports.child_jobs.find_all(job)) if ports.child_jobs else {}
+        child = children.pop(current_attempt(job), ChildJob())
+        seen = replace(nothing, child=child, other_children=children)
+        if FINALIZER not in job.finalizers:
+            return seen
+        return replace(seen, waiting=await ports.queue.waiting(job.uid))
     if job.status.state.final and not retry_requested(job):
         return nothing
     runner, attempt = fixed_runner(job, policy), current_attempt(job)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.model.status import Status
 from imagejobs_operator.decide.deadlines import UNATTENDED_SECONDS
-from imagejobs_operator.decide.plan_pool import says_no_worker
+from imagejobs_operator.decide.plan_pool import WAITING, says_no_worker
 
 
 class PoolWaits:
@@ -28,7 +28,7 @@ class PoolWaits:
 
     def record(self, key: JobKey, status: Status, since: datetime) -> None:
         """Record a job as its status says; it has waited since then, if it waits."""
-        if status.state is not State.QUEUED or status.job_name or status.queued is None:
+        if status.state not in WAITING or status.job_name or status.queued is None:
             self.forget(key)
             return
         self._since[key] = since

@@ -1,5 +1,6 @@
 """The ports of the operator: everything outside that `act` speaks to. Adapters and tests implement them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,10 @@ class ChildJobs(Protocol):
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         """Return facts about the Job of an attempt."""
+        ...
+
+    async def find_all(self, job: ImageJob) -> Mapping[int, ChildJob]:
+        """Return facts about all Jobs that the ImageJob owns, by attempt."""
         ...
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:

@@ -6,7 +6,7 @@ It may be stopped between any two actions; the next reconcile starts from the fa
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from imagejobs_contract.errors import (
     Conflict,
     ImageJobsError,
     NotFound,
+    Unavailable,
 )
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.attempts import retry_requested
@@ -26,7 +27,7 @@ from imagejobs_contract.runtime.traces import NOOP_SPAN, NOOP_TRACER, Span, Trac
 from imagejobs_contract.wire.origin import Origin, log_facts
 from imagejobs_operator.act import result_files
 from imagejobs_operator.act.apply import apply, delete_leftovers
-from imagejobs_operator.act.memory import Leftovers, Memory
+from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.observe import observe
 from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
@@ -166,21 +167,27 @@ class Reconciler:
             if not self._policy.runs(ex.job):
                 return await self._leave(key)
             job = self._policy.believed(ex.job)
-            await self._delete_leftovers(self._memory.record_job(job, *self._times()))
+            await self._record(job)
             return await (self._reconcile(job) if job.deleting else self._refuse(job, ex))
         if not self._policy.runs(job):
             return await self._leave(key)
         job = self._policy.believed(job)
         logs.bind(**log_facts(job))
-        await self._delete_leftovers(self._memory.record_job(job, *self._times()))
+        await self._record(job)
         return await self._reconcile(job)
 
+    async def _record(self, job: ImageJob) -> None:
+        """Record a job, and delete what another one left that had its name."""
+        self._memory.record_leftovers(self._memory.record_job(job, *self._times()))
+        with suppress(Unavailable):  # tried again at the next look
+            await self._delete_leftovers(job.key)
+
     async def _forget(self, key: JobKey) -> Result:
-        """Delete what a job left that is gone."""
+        """Delete what a job left that is gone; return when its late outputs are to be deleted."""
         self._pods.forget(key)
-        await self._delete_late_outputs(key)
-        await self._delete_leftovers(self._memory.forget(key))
-        return Result()
+        self._memory.record_leftovers(self._memory.forget(key))
+        await self._delete_leftovers(key)
+        return Result(await self._delete_late_outputs(key))
 
     async def _leave(self, key: JobKey) -> Result:
         """Leave a job to the operator of its class; one of ours that had its name is gone."""
@@ -192,7 +199,7 @@ class Reconciler:
         job = self._policy.bound(job)
         history, times = self._memory.history(job.key), self._times()
         seen = await observe(self._ports, job, history, self._policy, *times)
-        self._memory.record_child(job.key, seen.child, *times)
+        self._memory.record_children(job.key, seen, *times)
         if seen.workers == 0:
             seen = replace(seen, speaks=self._memory.pool.speaks(job.key))
         learnt = self._memory.history(job.key).moments
@@ -208,8 +215,8 @@ class Reconciler:
             self._ports.usage.note(written or job)
         seen = replace(seen, history=self._memory.history(job.key))
         self._let_rest(self._policy.bound(written) if written else job, seen, todo)
-        if seen.namespace_ends:
-            return self._await_late_outputs(job)
+        if any(isinstance(each, actions.RemoveFinalizer) for each in todo) or seen.namespace_ends:
+            return self._await_late_outputs(job, seen)
         if written is not None and not self._sees_own_writes:
             todo = self._plan_after_write(written, seen)
         return Result(_requeue_seconds(todo), LARGE_JOB_INTERVAL_SECONDS if _is_busy(job) else 0.0)
@@ -287,10 +294,10 @@ class Reconciler:
                 return None
             await self._write_stalled(job, seen, action, ex)
             raise
-        self._remember(job, action)
+        self._remember(job, seen, action)
         return written
 
-    def _remember(self, job: ImageJob, action: Action) -> None:
+    def _remember(self, job: ImageJob, seen: Observed, action: Action) -> None:
         if isinstance(action, actions.SendTasks):
             self._memory.record_sent(job.key, action.attempt)
         elif isinstance(action, actions.WriteStatus):
@@ -298,7 +305,7 @@ class Reconciler:
             self._memory.record_write(job.key, action.status, *self._times())
         elif isinstance(action, actions.Announce):
             self._memory.record_announcement(job.key, action.change.counts, self._clock())
-        elif isinstance(action, actions.WithdrawTasks) and job.deleting:
+        elif isinstance(action, actions.WithdrawTasks) and late_writes.may_follow_withdrawal(job, seen):
             self._memory.record_cancelled_tasks(job.key, self._clock())
         elif isinstance(action, actions.DeleteImageJob) or (
             isinstance(action, actions.RemoveFinalizer) and job.deleting
@@ -329,31 +336,41 @@ class Reconciler:
                 await self._apply(job, Observed(), event)
         return Result()
 
-    def _await_late_outputs(self, job: ImageJob) -> Result:
+    def _await_late_outputs(self, job: ImageJob, seen: Observed) -> Result:
         """Return when the outputs are deleted again that workers stored after the job was let go of."""
-        if FINALIZER not in job.finalizers:
+        seconds = late_writes.seconds_to_sweep(job, seen, self._clock(), self._policy)
+        if FINALIZER not in job.finalizers or seconds <= 0:
             return Result()
-        self._memory.record_late_outputs(job)
-        return Result(late_writes.max_seconds(self._policy))
+        self._memory.record_late_outputs(job, self._clock() + timedelta(seconds=seconds))
+        return Result(seconds)
 
-    async def _delete_late_outputs(self, key: JobKey) -> None:
-        job = self._memory.take_late_outputs(key)
-        if job is None:
-            return
+    async def _delete_late_outputs(self, key: JobKey) -> float | None:
+        """Delete the late outputs of a job that is gone, when they are due; return the seconds until then."""
+        late = self._memory.late_outputs(key)
+        if late is None:
+            return None
+        job, due = late
+        if (left := (due - self._clock()).total_seconds()) > 0:
+            return left
         shards = max(1, job.status.shards or attempts.shard_count(job.spec))
-        try:
-            await apply(self._ports, job, actions.DeleteOutputs(shards))
-        except ImageJobsError:
-            self._memory.record_late_outputs(job)
-            raise
+        await apply(self._ports, job, actions.DeleteOutputs(shards))
+        self._memory.forget_late_outputs(key)
+        return None
 
-    async def _delete_leftovers(self, leftovers: Leftovers | None) -> None:
-        if leftovers is None:
-            return
-        try:
-            await delete_leftovers(self._ports, leftovers)
-        except ImageJobsError as ex:
-            log.warning("leftovers stay", extra={"job_id": leftovers.key.name, "reason": ex.message})
+    async def _delete_leftovers(self, key: JobKey) -> None:
+        """Delete what the jobs left that had this name. Where that is refused it stays.
+
+        Raises:
+            Unavailable: A system is away: another try may succeed.
+        """
+        for each in self._memory.leftovers(key):
+            try:
+                await delete_leftovers(self._ports, each)
+            except Unavailable:
+                raise
+            except ImageJobsError as ex:
+                log.warning("leftovers stay", extra={"job_id": key.name, "reason": ex.message})
+            self._memory.forget_leftovers(each)
 
 
 def _question_in(todo: Sequence[Action]) -> actions.CollectResults | None:

@@ -115,6 +115,7 @@ class Observed:
         speaks: Whether the job is the one of its namespace that says that the pool has no worker.
         namespace_ends: Whether the namespace of the job is being deleted.
         lead: How far the calendar is ahead of the clock that only counts.
+        other_children: Jobs of other attempts, by attempt; read only if the job is being deleted.
         results: None until S3 was read. `plan` returns `CollectResults` where it needs them.
     """
 
@@ -129,6 +130,13 @@ class Observed:
     speaks: bool = True
     namespace_ends: bool = False
     lead: timedelta = moments.NO_LEAD
+    other_children: Mapping[int, ChildJob] = field(default_factory=dict)
+
+    @property
+    def last_child_deletion(self) -> datetime | None:
+        """Return when the last deletion of a Job was asked for, of those that wait for their pods."""
+        stamps = (each.deleting_since for each in (self.child, *self.other_children.values()))
+        return max(filter(None, stamps), default=None)
 
     def moment(self, phase: Phase, stamp: datetime, now: datetime) -> datetime:
         """Return when a stamp was, on the clock that only counts."""

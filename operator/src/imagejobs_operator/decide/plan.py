@@ -205,8 +205,12 @@ def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
 
 def _plan_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
     stop: tuple[Action, ...] = (actions.WithdrawTasks(),)
-    if seen.child.presence is Presence.OURS and seen.child.deleting_since is None:
-        stop = (*stop, actions.DeleteJob(current_attempt(job)))
+    children = {current_attempt(job): seen.child, **late_writes.find_open(seen.other_children)}
+    stop += tuple(
+        actions.DeleteJob(attempt)
+        for attempt, child in children.items()
+        if child.presence is Presence.OURS and child.deleting_since is None
+    )
     if FINALIZER not in job.finalizers:
         return stop  # a finalizer of another program holds the job
     since = seen.history.deleting_since

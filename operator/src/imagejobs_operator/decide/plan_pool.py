@@ -24,6 +24,9 @@ from imagejobs_operator.decide.moments import Phase
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
+WAITING = frozenset({State.QUEUED, State.RUNNING})
+"""States in which a job waits for workers of the pool."""
+
 
 def plan(given: PlanInput) -> tuple[Action, ...]:
     """Return the actions for a job that is to continue."""
@@ -60,7 +63,7 @@ def finish(given: PlanInput, state: State, reason: Reason, results: Results) -> 
 def says_no_worker(status: Status) -> bool:
     """Return whether the status says that the pool has no worker."""
     stalled = status.condition(ConditionType.STALLED)
-    waits = status.state is State.QUEUED and not status.job_name
+    waits = status.state in WAITING and not status.job_name
     return waits and stalled is not None and stalled.status and stalled.reason is Reason.NO_WORKER
 
 

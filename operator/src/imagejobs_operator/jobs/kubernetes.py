@@ -46,6 +46,16 @@ class KubernetesJobs:
         )
         return read_child_job(body, job.uid, killed)
 
+    async def find_all(self, job: ImageJob) -> dict[int, ChildJob]:
+        """Return facts about all Jobs that the ImageJob owns, by attempt."""
+        query = {"labelSelector": f"{names.LABEL_JOB}={job.key.name}"}
+        answer = await calls.send(self._client, "GET", _collection(job), query=query)
+        found = {
+            names.attempt_of_child_job(body["metadata"]["name"]): read_child_job(body, job.uid)
+            for body in answer.get("items") or ()
+        }
+        return {attempt: child for attempt, child in found.items() if child.presence is Presence.OURS}
+
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         """Create the Job of an attempt, unless it exists."""
         body = make_job(job, attempt, shards, self._settings)

@@ -122,17 +122,11 @@ class ProcessJobs:
             return ChildJob()
         if run.pending and not run.ended:
             self._start_workers(run)
-        return ChildJob(
-            presence=Presence.OURS,
-            suspended=run.suspended,
-            parallelism=run.parallelism,
-            active=len(run.active),
-            ready=len(run.active),
-            created=run.created,
-            deleting_since=run.deleting_since,
-            ended=run.ended,
-            reason=run.reason or ("FailedIndexes" if run.failed else ""),
-        )
+        return _describe(run)
+
+    async def find_all(self, job: ImageJob) -> dict[int, ChildJob]:
+        """Return facts about all attempts of the ImageJob."""
+        return {attempt: _describe(run) for (uid, attempt), run in self._runs.items() if uid == job.uid}
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         """Start an attempt, unless it exists."""
@@ -267,6 +261,20 @@ class ProcessJobs:
         ended = [key for key, run in self._runs.items() if run.ended]
         for key in ended[: max(0, len(ended) - MAX_ENDED_RUNS)]:
             del self._runs[key]
+
+
+def _describe(run: _Run) -> ChildJob:
+    return ChildJob(
+        presence=Presence.OURS,
+        suspended=run.suspended,
+        parallelism=run.parallelism,
+        active=len(run.active),
+        ready=len(run.active),
+        created=run.created,
+        deleting_since=run.deleting_since,
+        ended=run.ended,
+        reason=run.reason or ("FailedIndexes" if run.failed else ""),
+    )
 
 
 def _make_variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
