@@ -151,6 +151,23 @@ def test_a_wrong_checksum_of_what_pixels_need_is_refused(name):
     assert found.value.code is Code.CORRUPT_IMAGE
 
 
+def test_pixels_without_their_palette_are_refused():
+    data = pictures.saved(PHOTO.quantize(8), "png")
+    at = data.index(b"PLTE") - 4
+    without = data[:at] + data[at + 12 + int.from_bytes(data[at : at + 4], "big") :]
+    with pytest.raises(ImageFailed) as found:
+        result(without)
+    assert found.value.code is Code.CORRUPT_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [(b"zTXt", b"k\0\0"), (b"iTXt", b"k\0\1\0\0\0"), (b"iCCP", b"k\0\0")], ids=str
+)
+def test_a_sound_text_or_profile_of_3_megabytes_is_no_bomb(name, head):
+    body = head + zlib.compress(random.Random(1).randbytes(3 * 10**6), 1)
+    assert result(png_with(chunk(name, body))) == result(PNG)
+
+
 def test_a_text_bomb_before_pixels_is_refused():
     with pytest.raises(ImageFailed):
         result(png_with(hostile_files.TEXT_BOMB))

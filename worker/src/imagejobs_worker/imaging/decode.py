@@ -94,9 +94,12 @@ def _open(source: bytes, form: str) -> ImageFile.ImageFile:
         return tiff.open_tiff(source)
     if form == "avif":
         _limit_avif_to_one_thread()
+    elif form == "png":
+        png_checksums.allow_large_profiles()
     image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     if form == "png":
         image.__class__ = png_checksums.ForgivingPng
+        png_checksums.check_palette(image)
         png_checksums.check_animation(image, source)
     return image
 
