@@ -248,6 +248,7 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     counts, outcomes, links = shared.counts, shared.outcomes, shared.links
     jobs = Jobs(store, counts, outcomes, objects, links)
     app.add_route("/api/jobs/{identifier}", jobs)
+    app.add_route("/api/jobs/{identifier}/copy", jobs, suffix="copy")
     for action in ("suspend", "resume", "cancel", "retry", "callback"):
         app.add_route(f"/api/jobs/{{identifier}}/{action}", jobs, suffix=action)
     results = Results(store, outcomes, links)

@@ -24,12 +24,15 @@ _SIZE = re.compile(SIZE_PATTERN, re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a pair, which no UTF-8 can."""
 _CAPITAL = re.compile("[A-Z]")
+_BLANKS = re.compile("[ _]+")
 MAX_FAULTS = 100
 """Faults of one input after which no further unknown fields are noted: a body may have 300,000 of them."""
 _MAX_GUESSES, _MAX_GUESSED = 8, 40
 """Unknown fields, and their characters, for which a known one is looked for: to compare names takes a
 millisecond each.
 """
+_NAME_CUTOFF, _WORD_CUTOFF = 0.7, 0.6
+"""How alike a field or a value and the suggested one are at least (`difflib`); values are short."""
 _MAX_SHOWN = 200
 """Characters of an unknown field's name that its fault repeats."""
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
@@ -147,7 +150,11 @@ class Reader:
         word = value.strip().lower() if isinstance(value, str) else ""
         if not words or word in words or value is None or isinstance(value, bool) or word in _TRUE | _FALSE:
             return word if word in words else self.boolean(name)
-        self.fault(name, f"{_quote(value)} is not one of true false {' '.join(words)}")
+        guess = _suggest(word, ["true", "false", *words], _WORD_CUTOFF)
+        self.fault(
+            name,
+            f"{_quote(value)} is not one of true false {' '.join(words)}{guess and f'; {guess.strip()}'}",
+        )
         return False
 
     def text(
@@ -206,25 +213,32 @@ class Reader:
         *,
         also: Iterable[str] = (),
         aliases: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None,
     ) -> E | None:
         """Return one of the enum's members.
 
         Args:
             also: More values that a fault lists as allowed; the caller has read those already.
-            aliases: Other words for members, in small letters. With it, even an empty one, capitals and
-                blanks around a word do not count.
+            aliases: Other words for members, in small letters with hyphens. With it, even an empty one,
+                capitals, blanks around a word and a dot before it do not count, and a blank or a low line
+                within it is a hyphen.
+            hints: Words that are not taken, and the member that a fault suggests for each.
         """
         value = self._value(name)
         if value is None:
             return default
         word = value
         if aliases is not None and isinstance(value, str):
-            word = aliases.get(value.strip().lower(), value.strip().lower())
+            folded = _BLANKS.sub("-", value.strip().lower().lstrip("."))
+            word = aliases.get(folded, folded)
         try:
             return kind(word)
         except ValueError:
             known = [*kind, *also]
-            guess = _suggest(value, known) if aliases is not None and isinstance(value, str) else ""
+            guess = ""
+            if aliases is not None and isinstance(value, str):
+                meant = (hints or {}).get(word)
+                guess = f"did you mean {meant}?" if meant else _suggest(value, known, _WORD_CUTOFF)
             self.fault(
                 name, f"{_quote(value)} is not one of {' '.join(known)}{guess and f'; {guess.strip()}'}"
             )
@@ -335,10 +349,10 @@ def _parse_whole(value: object) -> int | None:
     return None
 
 
-def _suggest(name: str, names: Sequence[str]) -> str:
+def _suggest(name: str, names: Sequence[str], cutoff: float = _NAME_CUTOFF) -> str:
     from difflib import get_close_matches  # workers, which start often, never come here
 
-    found = get_close_matches(name.lower(), names, 1, 0.7) if len(name) <= _MAX_GUESSED else []
+    found = get_close_matches(name.lower(), names, 1, cutoff) if len(name) <= _MAX_GUESSED else []
     return f"did you mean {found[0]}? " if found else ""
 
 

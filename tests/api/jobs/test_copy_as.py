@@ -108,6 +108,24 @@ def test_names_of_files_are_never_run(form, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_another_form_is_refused(service):
-    answer = service.client.get(f"/api/jobs/{service.client.job_id()}", **{"as": "perl"})
+@pytest.mark.parametrize("place", ["", "/copy"])
+def test_another_form_is_refused(service, place):
+    answer = service.client.get(f"/api/jobs/{service.client.job_id()}{place}", **{"as": "perl"})
     assert (answer.status_code, fault_names(answer)) == (400, ["as"])
+
+
+@pytest.mark.parametrize("form", CopyAs)
+def test_an_address_of_its_own_answers_with_the_same_text(service, form):
+    identifier = service.client.job_id()
+    answer = service.client.get(f"/api/jobs/{identifier}/copy", **{"as": form})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/plain; charset=utf-8")
+    assert answer.text == copied(service, identifier, form)
+
+
+def test_curl_is_the_usual_form(service):
+    identifier = service.client.job_id()
+    assert service.client.get(f"/api/jobs/{identifier}/copy").text == copied(service, identifier, "curl")
+
+
+def test_there_is_nothing_to_copy_of_a_job_that_does_not_exist(service):
+    assert service.client.get("/api/jobs/absent/copy").status_code == 404

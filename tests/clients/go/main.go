@@ -32,7 +32,7 @@ func main() {
 	if made.JSON200 == nil {
 		log.Fatal(made.Status(), string(made.Body))
 	}
-	job, err := api.GetJobWithResponse(ctx, made.JSON200.JobId, nil)
+	job, err := api.GetJobWithResponse(ctx, made.JSON200.JobId)
 	check(err)
 	missing, err := api.GetProgressWithResponse(ctx, "absent")
 	check(err)

@@ -18,9 +18,7 @@ async function main(): Promise<void> {
   if (!made.data) throw new Error(JSON.stringify(made.error));
   const job = await api.GET("/api/jobs/{id}", { params: { path: { id: made.data.job_id } } });
   const missing = await api.GET("/api/progress/{id}", { params: { path: { id: "absent" } } });
-  // With ?as= the call answers with a text to paste.
-  const state = typeof job.data === "string" ? "" : job.data?.state;
-  console.log(made.data.width, state, missing.error?.code);
+  console.log(made.data.width, job.data?.state, missing.error?.code);
 }
 
 void main();

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from imagejobs_contract.model import options
 from imagejobs_contract.model.options import (
+    ChromaSubsampling,
     Fit,
     Format,
     Gravity,
@@ -156,7 +157,10 @@ def test_formats_know_their_type_and_extension(kind, content_type, extension):
         ({"format": " PNG "}, "format", Format.PNG), ({"gravity": "centre"}, "gravity", Gravity.CENTER),
         ({"gravity": "Top-Left"}, "gravity", Gravity.NORTHWEST), ({"fit": "Outside"}, "fit", Fit.OUTSIDE),
         ({"background": "fff"}, "background", "ffffff"), ({"background": "red"}, "background", "ff0000"),
-        ({"background": "transparent"}, "background", None),
+        ({"background": "transparent"}, "background", None), ({"format": ".PNG"}, "format", Format.PNG),
+        ({"gravity": "north_east"}, "gravity", Gravity.NORTHEAST), ({"gravity": "nw"}, "gravity", Gravity.NORTHWEST),
+        ({"gravity": "right bottom"}, "gravity", Gravity.SOUTHEAST), ({"gravity": "topleft"}, "gravity", Gravity.NORTHWEST),
+        ({"chroma_subsampling": "444"}, "chroma_subsampling", ChromaSubsampling.FULL),
     ],
     ids=str,
 )  # fmt: skip
@@ -174,8 +178,10 @@ def test_an_imagejob_has_one_spelling(body):
 
 @pytest.mark.parametrize(
     ("body", "guess"),
-    [({"format": "jpgg"}, "jpeg"), ({"fit": "covr"}, "cover"), ({"gravity": "north_east"}, "northeast"),
-     ({"background": "gren"}, "green")],
+    [({"format": "jpgg"}, "jpeg"), ({"fit": "covr"}, "cover"), ({"gravity": "northeastt"}, "northeast"),
+     ({"background": "gren"}, "green"), ({"format": "pgn"}, "png"), ({"fit": "crop"}, "cover"),
+     ({"fit": "scale_down"}, "inside"), ({"fit": "Pad"}, "contain"), ({"gravity": "smart"}, "entropy"),
+     ({"keep_metadata": "copyrigth"}, "copyright"), ({"chroma_subsampling": "4:4:2"}, "4:4:4")],
     ids=str,
 )  # fmt: skip
 def test_a_near_miss_is_answered_with_what_was_meant(body, guess):

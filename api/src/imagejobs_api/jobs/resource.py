@@ -57,13 +57,27 @@ class Jobs:
         resp.context.job_id = job.key.name
         if form is None:
             await self._respond(req, resp, job)
-            return
+        else:
+            self._copy(req, resp, job, form)
+
+    on_head = on_get
+
+    async def on_get_copy(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer with a text to paste, at an address of its own: generated clients have a type for each."""
+        reader = paging.query_reader(req.params, ("as",))
+        form = read_form(reader) or CopyAs.CURL
+        reader.check()
+        job = await find_readable_job(self._store, req.caller, identifier)
+        resp.context.job_id = job.key.name
+        self._copy(req, resp, job, form)
+
+    on_head_copy = on_get_copy
+
+    def _copy(self, req: Request, resp: Response, job: ImageJob, form: CopyAs) -> None:
         base = self._links.base_url(req)
         resp.text = copy_as.render(job, form, base, with_keys=self._links.with_keys)
         resp.content_type = TEXT
         resp.set_header("Cache-Control", "no-store")
-
-    on_head = on_get
 
     async def on_post_suspend(self, req: Request, resp: Response, identifier: str) -> None:
         """Suspend the job: 202; 200 if it is suspended already, 409 if it has ended or is being cancelled."""

@@ -59,6 +59,7 @@ def operations(settings: Settings, presets: Presets, components: Components) -> 
         _list(settings),
         new_job.operation(settings, presets, components, TAG),
         _get(),
+        _copy(),
         _results(),
         _archive(settings),
         _suspend(),
@@ -107,19 +108,32 @@ def _list(settings: Settings) -> Operation:
 
 
 def _get() -> Operation:
-    descriptions = {
-        "as": "`curl` for a shell, `cli` for the command `imagejobs resize`, `python` for a program with "
-        "httpx2, `yaml` for `kubectl create -f -`."
-    }
     return Operation(
         "get",
         "/api/jobs/{id}",
         "getJob",
         TAG,
         "Get a job",
-        "Returns everything about the job except the results of its images. With `as` it returns a text to "
-        "paste that makes a job like this one.",
-        {200: Answer("The job.", {JSON: JobBody, "text/plain": {"type": "string"}})},
+        "Returns everything about the job except the results of its images.",
+        {200: Answer("The job.", {JSON: JobBody})},
+        (*_JOB_CODES, Code.INVALID_OPTIONS),
+        (JOB_ID,),
+    )
+
+
+def _copy() -> Operation:
+    descriptions = {
+        "as": "`curl` for a shell, `cli` for the command `imagejobs resize`, `python` for a program with "
+        "httpx2, `yaml` for `kubectl create -f -`. The default is `curl`."
+    }
+    return Operation(
+        "get",
+        "/api/jobs/{id}/copy",
+        "copyJob",
+        TAG,
+        "Get a text that makes a job like this one",
+        "Returns a text to paste.",
+        {200: Answer("The text.", {"text/plain": {"type": "string"}})},
         (*_JOB_CODES, Code.INVALID_OPTIONS),
         (JOB_ID, *query_parameters(resource.read_form, descriptions)),
     )

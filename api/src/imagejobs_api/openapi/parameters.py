@@ -19,6 +19,7 @@ def _identifier(description: str, name: str = "id") -> Schema:
 JOB_ID = _identifier("The id of a job.")
 TAKE_JOB_ID = (
     "getJob",
+    "copyJob",
     "listResults",
     "getArchive",
     "suspendJob",

@@ -106,6 +106,7 @@ class SchemaRecorder(Reader):
         *,
         also: Iterable[str] = (),
         aliases: Mapping[str, str] | None = None,
+        hints: Mapping[str, str] | None = None,
     ) -> E | None:
         """Record one word of several.
 

@@ -1,13 +1,16 @@
-"""Colours as people write them: hexadecimal, CSS names, `rgb(...)`, with or without an opacity.
+"""Colours as people write them: hexadecimal, CSS names, `rgb(...)`, `hsl(...)`, with or without an opacity.
 
 Imported with the first colour that is not six digits.
 """
 
 import re
 
-TRANSPARENT = "transparent"
+TRANSPARENT, _NONE = "transparent", "none"
 _HEX = re.compile(r"#?([0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})")
-_RGB = re.compile(r"rgba?\(([^()]{1,60})\)")
+_FUNCTION = re.compile(r"(rgb|hsl)a?\s*\(([^()]{1,60})\)")
+"""CSS Color 4, sections 5.1 and 7; `hwb`, `lab` and their like are not taken."""
+_SEPARATORS = re.compile(r"\s*[,/]\s*|\s+")
+_NUMBER = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,9})?)(%?)", re.ASCII)
 _CSS = (
     "aliceblue:f0f8ff antiquewhite:faebd7 aqua:00ffff aquamarine:7fffd4 azure:f0ffff beige:f5f5dc "
     "bisque:ffe4c4 black:000000 blanchedalmond:ffebcd blue:0000ff blueviolet:8a2be2 brown:a52a2a "
@@ -49,21 +52,45 @@ def parse_colour(text: str) -> str:
         ValueError: It is no colour, or a half transparent one; the message says which.
     """
     word = "".join(text.lower().split())
-    if word == TRANSPARENT or word in _NAMES:
+    if word in (_NONE, TRANSPARENT) or word in _NAMES:
         return _NAMES.get(word, TRANSPARENT)
     if found := _HEX.fullmatch(word):
         digits = found[1] if len(found[1]) > 4 else "".join(2 * each for each in found[1])
         return _opaque(digits[:6], digits[6:] or "ff", ("00", "ff"))
-    if found := _RGB.fullmatch(word):
-        parts = re.split("[,/]", found[1])
-        if len(parts) in (3, 4) and all(each.isascii() and each.isdigit() for each in parts[:3]):
-            numbers = [int(each) for each in parts[:3]]
-            if max(numbers) <= 255:
-                opacity = parts[3] if len(parts) == 4 else "1"
-                return _opaque(
-                    "".join(f"{each:02x}" for each in numbers), _OPACITIES.get(opacity, ""), ("00", "ff")
-                )
+    if found := _FUNCTION.fullmatch(text.strip().lower()):
+        parts = _SEPARATORS.split(found[2].strip())
+        colour = (_from_rgb if found[1] == "rgb" else _from_hsl)(parts[:3]) if len(parts) in (3, 4) else ""
+        if colour:
+            return _opaque(colour, _OPACITIES.get(parts[3] if len(parts) == 4 else "1", ""), ("00", "ff"))
     raise ValueError(f"is not a colour as rrggbb, rgb or a CSS name{_guess(word)}")
+
+
+def _from_rgb(parts: list[str]) -> str:
+    """Return the colour of three numbers to 255, or of three shares in per cent; empty if it is none."""
+    shares = [_number(part, 255, 100) for part in parts]
+    return "" if None in shares else _hexadecimal([share for share in shares if share is not None])
+
+
+def _from_hsl(parts: list[str]) -> str:
+    """Return the colour of a hue in degrees, a saturation and a lightness; empty if it is none."""
+    from colorsys import hls_to_rgb
+
+    hue = _number(parts[0].removesuffix("deg"), 360, 0)
+    saturation, lightness = (_number(part, 100, 100) for part in parts[1:])
+    if hue is None or saturation is None or lightness is None:
+        return ""
+    return _hexadecimal(list(hls_to_rgb(hue, lightness, saturation)))
+
+
+def _number(text: str, highest: int, highest_per_cent: int) -> float | None:
+    """Return a number as a share of the highest one; None if it is none or too high."""
+    found = _NUMBER.fullmatch(text)
+    most = highest_per_cent if found and found[2] else highest
+    return float(found[1]) / most if found and most and float(found[1]) <= most else None
+
+
+def _hexadecimal(shares: list[float]) -> str:
+    return "".join(f"{int(255 * share + 0.5):02x}" for share in shares)
 
 
 _OPACITIES = {"0": "00", "0.0": "00", "0%": "00", "1": "ff", "1.0": "ff", "100%": "ff"}

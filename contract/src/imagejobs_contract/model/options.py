@@ -105,16 +105,36 @@ BACKGROUND, MAX_BACKGROUND_LENGTH = "#?[0-9a-fA-F]{6}", len("#rrggbb")
 CLIENT_BACKGROUND, MAX_CLIENT_BACKGROUND_LENGTH = "#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})|transparent", 60
 FORMAT_ALIASES = {
     "jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "pjpeg": "jpeg", "tif": "tiff", "apng": "png",
-    "image/jpg": "jpeg", "image/pjpeg": "jpeg", "image/apng": "png",
+    "image/jpg": "jpeg", "image/pjpeg": "jpeg", "image/apng": "png", "image/x-png": "png",
+    "image/tif": "tiff",
     **{each.content_type: each.value for each in Format},
 }  # fmt: skip
 """Other words that clients use for formats: extensions and media types."""
-GRAVITY_ALIASES = {
-    "centre": "center", "middle": "center", "top": "north", "bottom": "south", "left": "west",
-    "right": "east", "north-east": "northeast", "north-west": "northwest", "south-east": "southeast",
-    "south-west": "southwest", "top-left": "northwest", "top-right": "northeast",
-    "bottom-left": "southwest", "bottom-right": "southeast",
+
+
+def _name_corners() -> dict[str, str]:
+    """Return the words for sides and corners: `top`, `nw`, `left-top` and the like, in either order."""
+    ours = ("north", "south", "east", "west")
+    found: dict[str, str] = {}
+    for words in (ours, ("top", "bottom", "right", "left"), ("n", "s", "e", "w")):
+        side = dict(zip(words, ours, strict=True))
+        found |= side
+        for pair in ((down, across) for down in words[:2] for across in words[2:]):
+            corner = side[pair[0]] + side[pair[1]]
+            found |= {joint.join(each): corner for joint in ("", "-") for each in (pair, pair[::-1])}
+    return found
+
+
+GRAVITY_ALIASES = {"centre": "center", "middle": "center", **_name_corners()}
+FIT_HINTS = {
+    "crop": "cover", "thumb": "cover", "pad": "contain", "letterbox": "contain", "stretch": "fill",
+    "exact": "fill", "scale-down": "inside", "max": "inside", "limit": "inside", "clip": "inside",
+    "min": "outside",
 }  # fmt: skip
+GRAVITY_HINTS = {"smart": "entropy", "attention": "entropy", "auto": "entropy"}
+"""Words of other services: they mean nearly the same, so a fault names ours."""
+MAX_SIZE_BY_ALIASES = {"colors": "palette", "colours": "palette"}
+SUBSAMPLING_ALIASES = {"444": "4:4:4", "420": "4:2:0"}
 NO_ALIASES: dict[str, str] = {}
 VARIANT_NAME, MAX_VARIANT_NAME_LENGTH = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", 32
 
@@ -220,15 +240,22 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         name=name,
         width=reader.integer(spelled("width"), 1, limits.MAX_SIDE),
         height=reader.integer(spelled("height"), 1, limits.MAX_SIDE),
-        fit=reader.choice(spelled("fit"), Fit, Fit.INSIDE, aliases=words) or Fit.INSIDE,
-        gravity=reader.choice(spelled("gravity"), Gravity, Gravity.CENTER, aliases=gravities)
+        fit=reader.choice(spelled("fit"), Fit, Fit.INSIDE, aliases=words, hints=FIT_HINTS) or Fit.INSIDE,
+        gravity=reader.choice(
+            spelled("gravity"), Gravity, Gravity.CENTER, aliases=gravities, hints=GRAVITY_HINTS
+        )
         or Gravity.CENTER,
         no_face=reader.choice(spelled("no_face"), NoFace, NoFace.FAIL, aliases=words) or NoFace.FAIL,
         enlarge=reader.boolean(spelled("enlarge")),
         format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,), aliases=formats),
         quality=reader.integer(spelled("quality"), 1, MAX_QUALITY),
         max_size=reader.size(spelled("max_size"), MIN_RESULT_BYTES, MAX_RESULT_BYTES),
-        max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY, aliases=words)
+        max_size_by=reader.choice(
+            spelled("max_size_by"),
+            MaxSizeBy,
+            MaxSizeBy.QUALITY,
+            aliases=MAX_SIZE_BY_ALIASES if loose else None,
+        )
         or MaxSizeBy.QUALITY,
         background=_read_background(reader, spelled("background"), loose=loose),
         keep_metadata=kept in (True, KEEP_ALL),
@@ -238,7 +265,10 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         smallest_format=reader.boolean(spelled("smallest_format")),
         lossless=reader.boolean(spelled("lossless")),
         chroma_subsampling=reader.choice(
-            spelled("chroma_subsampling"), ChromaSubsampling, ChromaSubsampling.AUTO
+            spelled("chroma_subsampling"),
+            ChromaSubsampling,
+            ChromaSubsampling.AUTO,
+            aliases=SUBSAMPLING_ALIASES if loose else None,
         )
         or ChromaSubsampling.AUTO,
         placeholder=reader.boolean(spelled("placeholder")),

@@ -65,6 +65,43 @@ def test_a_header_without_alpha_makes_no_transparency():
     )
 
 
+def test_a_colour_without_a_mask_is_black():
+    values = np.arange(64, dtype=np.uint64).reshape(8, 8)
+    found = pictures.pixels(render_image(with_fields(values, 16, (0x3F, 0, 0, 0)), format=Format.PNG))
+    assert np.abs(found[..., 0] - values / 63 * 255).max() <= 1
+    assert found[..., 1:].max() == 0
+
+
+@pytest.mark.parametrize(
+    "masks", [(0xFF0000, 0xFF00, 0xFF, 0xFF000000), (0xFF, 0xFF00, 0xFF0000, 0xFF000000)]
+)
+def test_masks_with_alpha_may_stand_behind_the_oldest_header(masks):
+    values = np.random.default_rng(2).integers(0, 2**32, (5, 9), dtype=np.uint64)
+    head = struct.pack("<IiiHHIIiiII", 40, 9, -5, 1, 32, 6, 0, 0, 0, 0, 0) + struct.pack("<4I", *masks)
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + values.astype("<u4").tobytes()
+    found = pictures.pixels(render_image(data, format=Format.PNG), "RGBA")
+    for band, mask in enumerate(masks):
+        assert (found[..., band] == (values & mask) >> ((mask & -mask).bit_length() - 1)).all()
+
+
+@pytest.mark.parametrize("width", [1, 3, 4, 5, 16, 17, 33])
+@pytest.mark.parametrize("top_down", [True, False])
+def test_palettes_of_2_bits_are_read(top_down, width):
+    indices = np.random.default_rng(3).integers(0, 4, (6, width))
+    palette = np.array([[0, 0, 0], [255, 0, 0], [9, 200, 30], [255, 255, 255]])
+    stride = (2 * width + 31) // 32 * 4
+    padded = np.zeros((6, 4 * stride), int)
+    padded[:, :width] = indices if top_down else indices[::-1]
+    body = (padded.reshape(6, stride, 4) << np.array([6, 4, 2, 0])).sum(-1).astype(np.uint8).tobytes()
+    head = struct.pack("<IiiHHIIiiII", 40, width, -6 if top_down else 6, 1, 2, 0, 0, 0, 0, 4, 0)
+    head += b"".join(bytes([*colour[::-1], 0]) for colour in palette.tolist())
+    data = b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + len(head)) + head + body
+    assert (pictures.pixels(render_image(data, format=Format.PNG)) == palette[indices]).all()
+    with pytest.raises(ImageFailed) as caught:
+        render_image(data[:-4])
+    assert caught.value.code is Code.CORRUPT_IMAGE
+
+
 def with_runs(runs, width, height, *, packed=False):
     head = struct.pack(
         "<IiiHHIIiiII", 40, width, height, 1, 4 if packed else 8, 2 if packed else 1, len(runs), 0, 0, 0, 0

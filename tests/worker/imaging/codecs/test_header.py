@@ -1,7 +1,15 @@
+import struct
+
 import pytest
 
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model.limits import Limits
+from imagejobs_worker.imaging import file_check
 from imagejobs_worker.imaging.codecs import header
+from imagejobs_worker.imaging.metadata_blocks import heif_boxes
 from support.images import pictures
+from support.images.rendering import render_file
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "gif", "bmp", "webp"])
@@ -77,3 +85,56 @@ def test_an_end_within_a_block_is_not(share):
     data = pictures.animation("gif", [pictures.photo(40, 40, seed) for seed in range(3)])
     with pytest.raises(header.Truncated):
         header.count_gif_frames(data[: 10 + int(share * len(data))], 256)
+
+
+def jpeg_of(marker, bits, bands):
+    """Return a JPEG that claims this kind of frame; libjpeg looks at nothing behind it before it refuses."""
+    photo = pictures.photo(32, 16)
+    data = pictures.saved(photo if bands == 3 else photo.convert("L"), "jpeg")
+    at = data.index(b"\xff\xc0")
+    size = data[at + 5 : at + 9]
+    frame = struct.pack(">BBHB", 0xFF, marker, 8 + 3 * bands, bits) + size + bytes([bands])
+    parts = b"".join(bytes([n + 1, 0x11, 0]) for n in range(bands))
+    (length,) = struct.unpack_from(">H", data, at + 2)
+    return data[:at] + frame + parts + data[at + 2 + length :]
+
+
+@pytest.mark.parametrize(
+    ("marker", "bits", "bands", "kind"),
+    [
+        (0xC1, 12, 3, "12 bits"),
+        (0xC2, 12, 1, "12 bits"),
+        (0xC3, 16, 3, "16 bits"),
+        (0xC0, 8, 2, "2 bands"),
+        (0xC0, 8, 5, "5 bands"),
+        (0xC5, 8, 3, "hierarchical"),
+        (0xCB, 8, 3, "arithmetic"),
+        (0xF7, 8, 3, "JPEG-LS"),
+    ],
+)
+def test_a_kind_of_jpeg_that_is_not_read_is_named_and_not_called_damaged(marker, bits, bands, kind):
+    with pytest.raises(ImageFailed, match=kind) as caught:
+        render_file(jpeg_of(marker, bits, bands))
+    assert caught.value.code is Code.UNSUPPORTED_FORMAT
+
+
+def test_a_frame_header_of_a_jpeg_that_cannot_be_is_damage():
+    for data in (jpeg_of(0xC0, 77, 3), jpeg_of(0xC0, 0, 3)):
+        with pytest.raises(ImageFailed) as caught:
+            render_file(data)
+        assert caught.value.code is Code.CORRUPT_IMAGE
+
+
+@pytest.mark.parametrize("form", ["avif", "heic"])
+@pytest.mark.parametrize("coding", [b"vvc1", b"j2k1", b"jpeg", b"unci", b"avc1"])
+def test_a_heif_of_another_coding_is_named_and_not_called_damaged(coding, form):
+    data = pictures.saved(pictures.photo(32, 16), "avif").replace(b"av01", coding)
+    data = data.replace(b"ftypavif", b"ftyp" + form.encode(), 1)
+    with pytest.raises(ImageFailed, match=coding.decode()) as caught:
+        file_check.check_file(data, Limits(), heic=True)
+    assert caught.value.code is Code.UNSUPPORTED_FORMAT
+
+
+def test_the_coding_of_an_avif_is_av1():
+    assert heif_boxes.read_main_type(pictures.saved(pictures.photo(32, 16), "avif")) == b"av01"
+    assert heif_boxes.read_main_type(b"no boxes at all") == b""

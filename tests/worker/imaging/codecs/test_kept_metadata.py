@@ -76,6 +76,7 @@ def test_xmp_says_nothing_of_the_old_file(result):
         b"4321",
         b"GainMap",
         b"hdrgm:Version",
+        b"hdr-gain-map",
         b"MotionPhoto=",
         b"FullPano",
         b"ColorSpace",

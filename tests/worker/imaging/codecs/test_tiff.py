@@ -1,4 +1,5 @@
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -10,25 +11,39 @@ from support.images import pictures
 from support.images.rendering import render_file, render_image
 
 RGB, WHITE_IS_ZERO, BLACK_IS_ZERO = 2, 0, 1
-UNSIGNED, FLOAT = 1, 3
+KINDS = {"u": 1, "i": 2, "f": 3}
+"""NumPy's kind of number -> tag 339, SampleFormat."""
 IN_PLANES = 2
 
 
-def tiff(planes: np.ndarray, photometric: int, *, big: bool = False) -> bytes:
-    """Return bands x height x width as a TIFF (TIFF 6.0, BigTIFF): one uncompressed strip per plane.
+def tiff(
+    planes: np.ndarray,
+    photometric: int,
+    *,
+    big: bool = False,
+    order: str = "<",
+    deflate: bool = False,
+    bits: int = 0,
+    arrangement: int = 0,
+) -> bytes:
+    """Return bands x height x width as a TIFF (TIFF 6.0, BigTIFF): one strip per plane.
 
-    Pillow writes few of them.
+    Pillow writes few of them. With `bits` the planes are bytes in which samples of other bits are packed.
     """
     bands, height, width = planes.shape
-    strips = [plane.tobytes() for plane in planes]
-    word, count = ("<Q", "<HHQ") if big else ("<I", "<HHI")
+    strips = [plane.astype(planes.dtype.newbyteorder(order)).tobytes() for plane in planes]
+    if deflate:
+        strips = [zlib.compress(strip) for strip in strips]
+    short, long = f"{order}H", f"{order}I"
+    word, count = (f"{order}Q", f"{order}HHQ") if big else (long, f"{order}HHI")
     start = 16 if big else 8
     offsets = [start + sum(map(len, strips[:n])) for n in range(bands)]
-    kind = FLOAT if planes.dtype.kind == "f" else UNSIGNED
+    kind = KINDS[planes.dtype.kind]
     tags = {
-        256: [width], 257: [height], 258: [8 * planes.itemsize] * bands, 259: [1], 262: [photometric],
+        256: [width * 8 * planes.itemsize // (bits or 8 * planes.itemsize)], 257: [height],
+        258: [bits or 8 * planes.itemsize] * bands, 259: [8 if deflate else 1], 262: [photometric],
         273: offsets, 277: [bands], 278: [height], 279: [len(strip) for strip in strips],
-        284: [IN_PLANES if bands > 1 else 1], 339: [kind] * bands,
+        284: [arrangement or (IN_PLANES if bands > 1 else 1)], 339: [kind] * bands,
     }  # fmt: skip
     at = start + sum(map(len, strips))
     entries, aside = b"", b""
@@ -38,9 +53,10 @@ def tiff(planes: np.ndarray, photometric: int, *, big: bool = False) -> bytes:
         if len(values) > 1:
             aside, packed = aside + packed, struct.pack(word, behind + len(aside))
         entries += struct.pack(count, tag, 16 if big else 4, len(values)) + packed
-    header = b"II+\0" + struct.pack("<HHQ", 8, 0, at) if big else b"II*\0" + struct.pack("<I", at)
-    number = struct.pack("<Q" if big else "<H", len(tags))
-    return header + b"".join(strips) + number + entries + struct.pack(word, 0) + aside
+    mark = b"II" if order == "<" else b"MM"
+    head = struct.pack(f"{order}HHHQ", 43, 8, 0, at) if big else struct.pack(f"{order}HI", 42, at)
+    number = struct.pack(word if big else short, len(tags))
+    return mark + head + b"".join(strips) + number + entries + struct.pack(word, 0) + aside
 
 
 def rendered(data: bytes) -> np.ndarray:
@@ -71,6 +87,71 @@ def test_greys_may_count_from_white_to_black(dtype, most, photometric):
         tiff(planes if photometric == BLACK_IS_ZERO else (most - planes).astype(dtype), photometric)
     )
     assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.int32, np.float32])
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", "<>")
+def test_the_order_of_bytes_changes_no_grey(order, big, deflate, dtype):
+    grey = pictures.photo(61, 47).convert("L")
+    most = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    plane = planes_of(grey, dtype, most)[:1]
+    for arrangement in (1, IN_PLANES):
+        data = tiff(plane, BLACK_IS_ZERO, big=big, order=order, deflate=deflate, arrangement=arrangement)
+        assert np.abs(rendered(data) - pictures.pixels(grey)).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("deflate", [False, True])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", "<>")
+def test_the_order_of_bytes_changes_no_colour(order, big, deflate, dtype):
+    photo = pictures.photo(61, 47)
+    planes = planes_of(photo, dtype, np.iinfo(dtype).max)
+    found = rendered(tiff(planes, RGB, big=big, order=order, deflate=deflate))
+    assert np.abs(found - pictures.pixels(photo)).max() <= 1
+
+
+@pytest.mark.parametrize("deflate", [False, True])
+def test_greys_of_12_bits_are_scaled_by_their_whole_range(deflate):
+    values = np.linspace(0, 4095, 64).astype(np.uint16).reshape(4, 16)
+    high, low = values[:, ::2], values[:, 1::2]
+    packed = (
+        np.stack([high >> 4, (high & 15) << 4 | low >> 8, low & 255], -1).astype(np.uint8).reshape(1, 4, 24)
+    )
+    found = rendered(tiff(packed, BLACK_IS_ZERO, bits=12, deflate=deflate))[..., 0]
+    assert np.abs(found - values / 4095 * 255).max() <= 1
+
+
+BEYOND = 0xFFFFFFF0
+IMAGE_DESCRIPTION, ORIENTATION, XMP, SUB_DIRECTORIES, ARTIST = 270, 274, 700, 330, 315
+BYTE, TEXT, SHORT, LONG, RATIONAL, DOUBLE = 1, 2, 3, 4, 5, 12
+
+
+def with_entry(data, tag, kind, count, value):
+    """Return a little endian TIFF with one more entry, in a directory behind its end; 4 bytes of value."""
+    (at,) = struct.unpack_from("<I", data, 4)
+    (number,) = struct.unpack_from("<H", data, at)
+    entries = [data[at + 2 + 12 * n : at + 14 + 12 * n] for n in range(number)]
+    entries.append(struct.pack("<HHI", tag, kind, count) + value)
+    entries.sort(key=lambda entry: struct.unpack_from("<H", entry))
+    new = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + new
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("kind", [BYTE, TEXT, SHORT, LONG, RATIONAL, DOUBLE, 0, 99])
+@pytest.mark.parametrize(
+    "tag", [IMAGE_DESCRIPTION, ORIENTATION, ARTIST, SUB_DIRECTORIES, XMP, 33_723, 34_675]
+)
+def test_metadata_of_an_odd_type_or_beyond_the_file_fails_no_tiff(tag, kind, compression, keep):
+    photo = pictures.photo(30, 20)
+    plain = pictures.saved(photo, "tiff", compression=compression)
+    for count, value in ((9, struct.pack("<I", BEYOND)), (1, b"a\0\0\0"), (9, struct.pack("<I", 8))):
+        found = render_file(with_entry(plain, tag, kind, count, value), format=Format.PNG, keep_metadata=keep)
+        assert pictures.pixels(found).tolist() == pictures.pixels(photo).tolist()
 
 
 def directory(order, tags, following=0):

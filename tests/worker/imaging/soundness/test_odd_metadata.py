@@ -151,6 +151,23 @@ def test_a_wrong_checksum_of_what_pixels_need_is_refused(name):
     assert found.value.code is Code.CORRUPT_IMAGE
 
 
+def test_pixels_without_their_palette_are_refused():
+    data = pictures.saved(PHOTO.quantize(8), "png")
+    at = data.index(b"PLTE") - 4
+    without = data[:at] + data[at + 12 + int.from_bytes(data[at : at + 4], "big") :]
+    with pytest.raises(ImageFailed) as found:
+        result(without)
+    assert found.value.code is Code.CORRUPT_IMAGE
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [(b"zTXt", b"k\0\0"), (b"iTXt", b"k\0\1\0\0\0"), (b"iCCP", b"k\0\0")], ids=str
+)
+def test_a_sound_text_or_profile_of_3_megabytes_is_no_bomb(name, head):
+    body = head + zlib.compress(random.Random(1).randbytes(3 * 10**6), 1)
+    assert result(png_with(chunk(name, body))) == result(PNG)
+
+
 def test_a_text_bomb_before_pixels_is_refused():
     with pytest.raises(ImageFailed):
         result(png_with(hostile_files.TEXT_BOMB))
@@ -197,3 +214,95 @@ def test_a_gain_map_that_cannot_be_read_loses_its_name_and_the_brand_that_announ
     found = next(odd_metadata.without_odd_metadata(head + meta + pixels, "avif"))
     assert found == (head + meta).replace(b"tmap", b"skip") + pixels
     assert not list(odd_metadata.without_odd_metadata(pictures.saved(PHOTO, "avif"), "avif"))
+
+
+def webp_chunk(name, body):
+    return struct.pack("<4sI", name, len(body)) + body + bytes(len(body) % 2)
+
+
+def webp(*chunks, flags=0):
+    """Return a WebP of PHOTO with a header that has these flags, its pixels, and these chunks behind."""
+    extended = struct.pack("<I", flags) + struct.pack("<I", 59)[:3] + struct.pack("<I", 39)[:3]
+    body = b"WEBP" + webp_chunk(b"VP8X", extended) + WEBP[12:] + b"".join(chunks)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+WEBP = pictures.saved(PHOTO, "webp", lossless=True)
+EXIF_FLAG, ANIMATION_FLAG = 8, 2
+EXIF = webp_chunk(b"EXIF", b"MM\0*" + bytes(96))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        webp(EXIF, flags=EXIF_FLAG)[:-60],
+        webp(b"EXIF\xff\xff\xff\x7fxx", flags=EXIF_FLAG),
+        webp(webp_chunk(b"ABCD", b"private"))[:-3],
+        webp(flags=0xC1),
+        webp(flags=ANIMATION_FLAG),
+        webp(flags=0xFFFFFF00),
+        WEBP[:4] + struct.pack("<I", len(WEBP) + 91) + WEBP[8:],
+        WEBP[:4] + struct.pack("<I", len(WEBP) - 17) + WEBP[8:],
+        WEBP[:4] + bytes(4) + WEBP[8:],
+    ],
+    ids=[
+        "EXIF is cut", "EXIF is too long", "a private chunk is cut", "unknown flags", "says animated",
+        "reserved bytes", "says longer", "says shorter", "says empty",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_is_odd_around_the_pixels_of_a_webp_is_ignored(data, keep):
+    found = render_file(data, format=Format.PNG, keep_metadata=keep)
+    assert pictures.pixels(found).tolist() == pictures.pixels(PHOTO).tolist()
+
+
+@pytest.mark.parametrize("lost", [2, 10, 500])
+def test_a_webp_whose_pixels_are_cut_is_refused(lost):
+    for data in (WEBP, webp()):
+        with pytest.raises(ImageFailed) as caught:
+            result(data[:-lost])
+        assert caught.value.code is Code.CORRUPT_IMAGE
+
+
+def test_an_animated_webp_that_lost_frames_or_a_part_of_one_is_refused():
+    data = pictures.animation("webp", [pictures.photo(40, 30, seed) for seed in range(4)], lossless=True)
+    last = data.rindex(b"ANMF")
+    for end in (last, last + 4, last + 20, len(data) - 10):
+        with pytest.raises(ImageFailed):
+            render_file(data[:end], format=Format.WEBP)
+
+
+def test_an_animated_webp_keeps_its_frames_where_metadata_behind_them_are_cut():
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 200
+    frames = [pictures.photo(40, 30, seed) for seed in range(4)]
+    data = pictures.animation("webp", frames, lossless=True, exif=exif.tobytes())
+    assert pictures.opened(render_file(data[:-100], format=Format.WEBP)).n_frames == 4
+
+
+def avif_with_exif():
+    exif = Image.Exif()
+    exif[0x013B] = "somebody"
+    return pictures.saved(PHOTO, "avif", exif=exif.tobytes(), xmp=b"<x:xmpmeta/>")
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize(
+    ("before", "odd"), [(0, b"junk"), (4, b"\xff\xff\xff\xff"), (10, b"\xff\xff\xff\x7f")]
+)
+def test_odd_exif_of_an_avif_is_ignored(before, odd, keep):
+    data = avif_with_exif()
+    at = data.index(b"MM\0*") - before
+    found = render_file(data[:at] + odd + data[at + 4 :], format=Format.PNG, keep_metadata=keep)
+    assert pictures.pixels(found).tolist() == pictures.pixels(render_file(data, format=Format.PNG)).tolist()
+
+
+def test_metadata_of_a_heic_lose_their_names_and_nothing_else_does():
+    def box(name, body):
+        return struct.pack(">I4s", 8 + len(body), name) + body
+
+    items = box(b"iinf", bytes(6) + box(b"infe", bytes(8) + b"hvc1") + box(b"infe", bytes(8) + b"Exif"))
+    head = box(b"ftyp", b"heic" + bytes(4)) + box(b"meta", bytes(4) + items + box(b"idat", b"Exif"))
+    pixels = box(b"mdat", b"Exif and mime in the pixels")
+    (found,) = odd_metadata.without_odd_metadata(head + pixels, "heic")
+    assert found == head.replace(b"Exif", b"skip", 1) + pixels

@@ -24,6 +24,7 @@ from imagejobs_worker.imaging.codecs import (
 )
 from imagejobs_worker.imaging.colours import few
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
+from imagejobs_worker.imaging.metadata_blocks import tiff_directory
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
 from imagejobs_worker.imaging.soundness import heif_extents, jpeg_scans, png_checksums, tiff_pixels
@@ -46,6 +47,8 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     with damage.as_image_failed():
         if form == "bmp":
             source = bmp.rewrite(source)
+        elif form == "tiff" and tiff_directory.is_big_endian_bigtiff(source):
+            source = tiff_directory.rewrite(source)
         image, source = _open_without_odd_metadata(source, form)
         frames = _count_frames(image, form, source, limits)
     bounds.check_size(image.size, of_source)
@@ -91,9 +94,12 @@ def _open(source: bytes, form: str) -> ImageFile.ImageFile:
         return tiff.open_tiff(source)
     if form == "avif":
         _limit_avif_to_one_thread()
+    elif form == "png":
+        png_checksums.allow_large_profiles()
     image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     if form == "png":
         image.__class__ = png_checksums.ForgivingPng
+        png_checksums.check_palette(image)
         png_checksums.check_animation(image, source)
     return image
 

@@ -11,7 +11,11 @@ from imagejobs_contract.wire.sniff import HEAD_BYTES, explain_refusal, sniff
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
+from imagejobs_worker.imaging.metadata_blocks import heif_boxes
 
+_AV1 = b"av01"
+_OTHER_CODINGS = frozenset({_AV1, b"av02", b"avc1", b"vvc1", b"evc1", b"jpeg", b"j2k1", b"unci"})
+"""Codings of pictures in a HEIF for which there is no decoder, AV1 only outside an AVIF (mp4ra.org)."""
 _IOS_CHUNK = b"CgBI"
 """Begins the PNGs that Xcode writes: colours in another order, and compressed pixels without zlib's
 header.
@@ -47,9 +51,20 @@ def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
         )
     if form == "png" and source[12:16] != b"IHDR":
         raise _not_a_plain_png(source[12:16])
+    if kind := _describe_unread(source, form):
+        raise ImageFailed(f"is {kind}, which is not read", code=Code.UNSUPPORTED_FORMAT)
     if declared := header.declared_size(source):
         bounds.check_size(declared, source_limits(source, limits))
     return form
+
+
+def _describe_unread(source: bytes, form: str) -> str:
+    """Return the kind of a file that no decoder here reads though its format is; empty for all others."""
+    if form == "jpeg":
+        return header.describe_unread_jpeg(source)
+    coding = heif_boxes.read_main_type(source) if form in (HEIC, "avif") else b""
+    is_coding = coding in _OTHER_CODINGS and not (form == "avif" and coding == _AV1)
+    return f"a HEIF coded as {coding.decode()}" if is_coding else ""
 
 
 def source_limits(source: bytes, limits: Limits) -> Limits:

@@ -107,6 +107,7 @@ _HOPELESS = (
     "No failed image can succeed by a retry: they failed with not_an_image. To run them again all the same, "
     'name these codes: {"codes": [...]}.'
 )
+_CURL = f"curl \\\n  -F 'images[]=@\"bridge.jpg\"' \\\n  --form-string width=400 \\\n  {API}/api/batch\n"
 _CONFLICT = "The job is not in a state that allows this."
 
 EXAMPLES = {
@@ -124,6 +125,9 @@ EXAMPLES = {
         Example("batch", "A batch that ended", 200, _JOB, {"id": BATCH}),
         Example("absent", "An id that does not exist", 404,
             problem("not_found", 404, "There is nothing under this id."), {"id": ABSENT}),
+    ),
+    "copyJob": (
+        Example("curl", "A call with curl", 200, _CURL, {"id": BATCH, "as": "curl"}),
     ),
     "listResults": (
         Example("second", "The second of three images", 200, _RESULTS,

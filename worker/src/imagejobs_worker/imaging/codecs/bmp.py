@@ -14,7 +14,8 @@ from imagejobs_worker.imaging.sizes import Size
 _FILE_BYTES = 14
 _MIN_HEADER_BYTES = 12
 """Of the oldest header, OS/2 1.x's."""
-_RLE8, _RLE4, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 1, 2, 3, 6
+_PLAIN, _RLE8, _RLE4, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 0, 1, 2, 3, 6
+_TWO_BITS = 2
 _PLANES = {16: "LA", 32: "RGBA"}
 """Bits of a pixel -> mode whose bands are the bytes of a pixel."""
 _KNOWN_MASKS = {
@@ -63,9 +64,12 @@ def rewrite(source: bytes) -> bytes:
         return source
     if head.compression in (_RLE8, _RLE4) and head.bits == (8 if head.compression == _RLE8 else 4):
         return _with_plain_rows(source, head)
+    if head.compression == _PLAIN and head.bits == _TWO_BITS:
+        return _with_bytes(source, head)
     if head.compression in (_BIT_FIELDS, _ALPHA_BIT_FIELDS) and head.bits in _PLANES:
         masks = _read_masks(source, head)
-        if (head.bits, masks) not in _KNOWN_MASKS and any(masks[:3]) and max(masks) < 2**head.bits:
+        is_known = head.compression == _BIT_FIELDS and (head.bits, masks) in _KNOWN_MASKS
+        if not is_known and any(masks[:3]) and max(masks) < 2**head.bits:
             return _with_plain_colours(source, head, masks)
     return source
 
@@ -82,10 +86,8 @@ def _with_plain_colours(source: bytes, head: _Header, masks: tuple[int, int, int
     planes = Image.frombytes(
         mode, head.size, source[head.offset :], "raw", mode, stride, -1 if head.height > 0 else 1
     ).split()
-    bands = [
-        _extract(planes, mask) if mask else Image.new("L", head.size, 255) for mask in masks[3:] + masks[:3]
-    ]
-    alpha, red, green, blue = bands
+    red, green, blue = (_extract(planes, mask) if mask else Image.new("L", head.size) for mask in masks[:3])
+    alpha = _extract(planes, masks[3]) if masks[3] else Image.new("L", head.size, 255)
     pixels = Image.merge("RGBA", (red, green, blue, alpha)).tobytes("raw", "BGRA")
     fields = (0xFF0000, 0xFF00, 0xFF, 0xFF000000 if masks[3] else 0)
     new = struct.pack(
@@ -115,12 +117,36 @@ def _extract(planes: tuple[Image.Image, ...], mask: int) -> Image.Image:
 
 
 def _with_plain_rows(source: bytes, head: _Header) -> bytes:
-    """Return the file with a byte per pixel."""
+    """Return a file of runs with a byte per pixel."""
+    width, height = head.size
+    rows = _unpack_runs(source[head.offset :], width, height, packed=head.compression == _RLE4)
+    return _with_rows(source, head, rows)
+
+
+def _with_bytes(source: bytes, head: _Header) -> bytes:
+    """Return a file of four pixels per byte with a byte per pixel.
+
+    Raises:
+        ValueError: It is cut.
+    """
+    width, height = head.size
+    stride = (2 * width + 31) // 32 * 4
+    packed = source[head.offset : head.offset + stride * height]
+    if len(packed) < stride * height:
+        raise ValueError("the file ends before the picture is full")
+    # As a row of bytes; each of the four pixels of a byte is found by a table of its own.
+    bands = [packed.translate(bytes(value >> shift & 3 for value in range(256))) for shift in (6, 4, 2, 0)]
+    pixels = Image.merge("RGBA", [Image.frombytes("L", (stride, height), band) for band in bands]).tobytes()
+    rows = Image.frombytes("L", (4 * stride, height), pixels).crop((0, 0, width, height)).tobytes()
+    return _with_rows(source, head, rows)
+
+
+def _with_rows(source: bytes, head: _Header, rows: bytes) -> bytes:
+    """Return the file with these rows of a byte per pixel, and its own palette."""
     palette_at = _FILE_BYTES + head.header_bytes
     colours = min(head.colours or 1 << head.bits, 256)
     palette = source[palette_at : palette_at + 4 * colours].ljust(1024, b"\0")
-    width, height = head.size
-    rows = _unpack_runs(source[head.offset :], width, height, packed=head.compression == _RLE4)
+    width = head.width
     stride = (width + 3) // 4 * 4
     if stride != width:
         pad = bytes(stride - width)

@@ -18,6 +18,16 @@ _SEQUENTIAL = frozenset({0xC0, 0xC1})
 """Markers of baseline and extended sequential frames."""
 _LOSSLESS = 0xC3
 """Marker of a lossless frame."""
+_JPEG_LS = 0xF7
+_UNREAD_FRAMES = {
+    0xC5: "a hierarchical JPEG", 0xC6: "a hierarchical JPEG", 0xC7: "a hierarchical JPEG",
+    0xCB: "a lossless JPEG with arithmetic coding", 0xCD: "a hierarchical JPEG", 0xCE: "a hierarchical JPEG",
+    0xCF: "a hierarchical JPEG", _JPEG_LS: "a JPEG-LS",
+}  # fmt: skip
+"""Markers of frames that libjpeg does not decode (ITU-T T.81, table B.1; T.87)."""
+_READ_JPEG_BITS, _READ_JPEG_BANDS = 8, (1, 3, 4)
+_JPEG_BITS = range(2, 17)
+"""Bits of a sample that the standards know."""
 _MAX_SEGMENTS = 4096
 """Steps to a JPEG's frame header; a photo takes tens. A hostile file may consist of segments alone, and the
 parent process, which reads files of children too, must not be blocked.
@@ -116,6 +126,22 @@ def is_lossless_jpeg(data: bytes) -> bool:
     return found is not None and data[found + 1] == _LOSSLESS
 
 
+def describe_unread_jpeg(data: bytes) -> str:
+    """Return the kind of a JPEG whose frame header is sound and which is not read; empty for all others."""
+    try:
+        at = _find_jpeg_frame(data) or len(data)
+        marker, length, bits, bands = struct.unpack_from(">xBHB4xB", data, at)
+    except (struct.error, IndexError):
+        return ""
+    if length != 8 + 3 * bands or bits not in _JPEG_BITS:
+        return ""
+    if bits != _READ_JPEG_BITS:
+        return f"a JPEG of {bits} bits"
+    if bands not in _READ_JPEG_BANDS:
+        return f"a JPEG of {bands} bands"
+    return _UNREAD_FRAMES.get(marker, "")
+
+
 def _jpeg(data: bytes) -> Size | None:
     at = _find_jpeg_frame(data)
     if at is None:
@@ -133,7 +159,7 @@ def _find_jpeg_frame(data: bytes) -> int | None:
         marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
         if marker == 0xFF:
             at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS:
+        elif marker == _JPEG_LS or (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS):
             return at
         else:
             at += 2 + length

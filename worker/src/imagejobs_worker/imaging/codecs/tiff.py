@@ -1,4 +1,6 @@
-"""Corrects two faults of Pillow's TIFF reader: planes of 16 bits, and deep greys with 0 as white.
+"""Corrects faults of Pillow's TIFF reader.
+
+They are planes of 16 bits, and deep greys of 12 bits, with 0 as white, or in another order of bytes.
 
 Refuses raw photos and other TIFFs whose first picture is only a preview of a larger one.
 """
@@ -13,6 +15,7 @@ from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
+from imagejobs_worker.imaging.metadata_blocks import tiff_directory
 
 _BITS, _PHOTOMETRIC, _PLANES = 258, 262, 284
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _LENGTH, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 256, 257, 330, 50_706
@@ -32,6 +35,13 @@ _SHORT = 3
 _CANON_RAW = b"CR\x02"
 _MAX_SUB_DIRECTORIES = 16
 _WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
+_TWELVE = 12
+"""Bits, which Pillow holds as 16 without scaling them."""
+_NATIVE_MODES = {
+    "F;32F": "F;32NF", "F;32BF": "F;32NF", "I;32S": "I;32NS", "I;32BS": "I;32NS",
+    "I;16S": "I;16NS", "I;16BS": "I;16NS",
+}  # fmt: skip
+"""Pillow's raw modes of deep greys -> the same in the machine's order of bytes."""
 _DEEP_MODES = ("I", "F")
 """First letters of the modes of more than 8 bits."""
 
@@ -55,8 +65,15 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
         raise _unsupported("a raw photo or another TIFF of several pictures")
     if tags.get(_COMPRESSION) == _WEBP:
         raise ImageFailed(f"is {_describe(source)}, which is not read", code=Code.UNSUPPORTED_FORMAT)
-    if tags.get(_PLANES) != _SEPARATE_PLANES or max(tags.get(_BITS, (1,))) <= 8:
-        return image
+    if tags.get(_PLANES) == _SEPARATE_PLANES and max(tags.get(_BITS, (1,))) > 8:
+        image = _open_by_libtiff(source)
+    _correct_xmp(image)
+    _expect_native_order(image)
+    return image
+
+
+def _open_by_libtiff(source: bytes) -> ImageFile.ImageFile:
+    """Open a TIFF so that libtiff decodes it though it is not compressed."""
     from PIL import TiffImagePlugin
 
     TiffImagePlugin.READ_LIBTIFF = True
@@ -64,6 +81,26 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
         return Image.open(BytesIO(source), formats=["TIFF"])
     finally:
         TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _correct_xmp(image: ImageFile.ImageFile) -> None:
+    """Make bytes of XMP whose entry has another type: Pillow looks into it while it decodes."""
+    found = image.info.get("xmp", b"")
+    if isinstance(found, str):
+        image.info["xmp"] = found.encode()
+    elif not isinstance(found, bytes):
+        del image.info["xmp"]
+
+
+def _expect_native_order(image: ImageFile.ImageFile) -> None:
+    """Correct what Pillow expects of libtiff, which returns deep greys in the machine's order of bytes.
+
+    Pillow knows that of unsigned ones of 16 bits only.
+    """
+    for n, tile in enumerate(image.tile):
+        if tile.codec_name == "libtiff" and isinstance(tile.args, tuple):
+            mode, *rest = tile.args
+            image.tile[n] = tile._replace(args=(_NATIVE_MODES.get(mode, mode), *rest))
 
 
 def _open(source: bytes) -> ImageFile.ImageFile:
@@ -74,7 +111,8 @@ def _open(source: bytes) -> ImageFile.ImageFile:
         from PIL import TiffImagePlugin
 
         try:
-            TiffImagePlugin.TiffImageFile(BytesIO(source))
+            # An entry that cannot be read hides those behind it; the pixels may be of a usual kind.
+            TiffImagePlugin.TiffImageFile(BytesIO(tiff_directory.rewrite(source)))
         except SyntaxError as ex:
             is_sound = str(ex) in _UNKNOWN_PIXELS or isinstance(ex.__cause__, KeyError)
             if is_sound and (kind := _describe(source)):
@@ -86,7 +124,7 @@ def _describe(source: bytes) -> str:
     """Return the kind of a TIFF in words; empty if it says of no pixels where they are."""
     from PIL import TiffImagePlugin
 
-    file = BytesIO(source)
+    file = BytesIO(tiff_directory.rewrite(source, pixels_only=True))
     directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
     file.seek(directory.next)
     directory.load(file)
@@ -101,14 +139,19 @@ def _describe(source: bytes) -> str:
 
 
 def scale_greys(image: Image.Image) -> Image.Image | None:
-    """Return greys of 32 bits, and signed ones of 16, in 8 bits by their whole range; else None.
+    """Return greys of 12 and 32 bits, and signed ones of 16, in 8 bits by their whole range; else None.
 
     Signed ones of 32 bits whose values stay below 65536 are left to `modes`: many programs store 16 bits so.
     """
-    tags = getattr(image, "tag_v2", {}) if image.mode == "I" else {}
+    tags = getattr(image, "tag_v2", {}) if image.mode.startswith("I") else {}
     if not tags:
         return None
     bits, kind = tags.get(_BITS, (0,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0]
+    if bits == _TWELVE:
+        scale = 255 / (2**_TWELVE - 1)
+        return image.convert("I").point(lambda value: value * scale + 0.5).convert("L")
+    if image.mode != "I":
+        return None
     if (bits, kind) == (32, _UNSIGNED):
         # Pillow holds them as signed ones; the highest byte is what remains in 8 bits.
         return Image.frombytes("RGBA", image.size, image.tobytes()).getchannel(
@@ -134,6 +177,7 @@ def _has_larger_picture(source: bytes, tags: Mapping[int, Any]) -> bool:
     """Return whether a directory below the first has more pixels; those of a pyramid have fewer."""
     offsets = tags.get(_SUB_DIRECTORIES, ())
     offsets = offsets if isinstance(offsets, tuple) else (offsets,)
+    offsets = tuple(each for each in offsets if isinstance(each, int))
     pixels = tags.get(_WIDTH, 0) * tags.get(_LENGTH, 0)
     return any(_pixels_at(source, offset) > pixels for offset in offsets[:_MAX_SUB_DIRECTORIES])
 

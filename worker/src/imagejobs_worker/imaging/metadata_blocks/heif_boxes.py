@@ -57,11 +57,32 @@ def read_animation(data: bytes) -> Properties:
         return Properties()
 
 
-def _read(data: bytes) -> Properties:
+def read_main_type(data: bytes) -> bytes:
+    """Return the coding of the main picture, such as `hvc1`; empty if it cannot be read."""
+    try:
+        meta, item = _find_main_item(data)
+        at, end = next(find_boxes(data, b"iinf", meta))
+        for start, _ in find_boxes(data, b"infe", (at + (6 if data[at] == 0 else 8), end)):
+            layout = {2: ">HH4s", 3: ">IH4s"}[data[start]]
+            number, _, kind = struct.unpack_from(layout, data, start + 4)
+            if number == item:
+                return bytes(kind)
+    except (StopIteration, struct.error, LookupError):
+        pass
+    return b""
+
+
+def _find_main_item(data: bytes) -> tuple[Span, int]:
+    """Return the boxes about items, and the number of the main picture among these."""
     start, end = next(find_boxes(data, b"meta", (0, len(data))))
     meta = (start + 4, end)
     at, _ = next(find_boxes(data, b"pitm", meta))
     (item,) = struct.unpack_from(">H" if data[at] == 0 else ">I", data, at + 4)
+    return meta, item
+
+
+def _read(data: bytes) -> Properties:
+    meta, item = _find_main_item(data)
     container = next(find_boxes(data, b"iprp", meta))
     boxes = list(read_boxes(data, next(find_boxes(data, b"ipco", container))))
     found = Properties()

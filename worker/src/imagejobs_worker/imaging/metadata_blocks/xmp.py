@@ -56,6 +56,7 @@ def correct(packet: bytes) -> bytes:
     for prefixes, names in _stale(text):
         prefix = "|".join(map(re.escape, prefixes))
         text = _drop(text, f"(?:{prefix}):(?:{names})")
+    text = _DECLARATION.sub(lambda found: "" if (found[2] or found[3]) in _STALE_SPACES else found[0], text)
     tiff = "|".join(map(re.escape, _prefixes(text, "http://ns.adobe.com/tiff/1.0/", "tiff")))
     return re.sub(_ORIENTATION % f"(?:{tiff})", r"\g<1>1", text).encode()
 

@@ -1,4 +1,4 @@
-"""Leaves out damaged or odd metadata before the pixels, for which Pillow would refuse the whole image.
+"""Leaves out damaged or odd metadata, for which Pillow would refuse the whole image.
 
 Used only for a file that Pillow refused: libpng, libjpeg and browsers show such files. Pixels and what gives
 them their meaning are never touched. Pure; each walk has a bound, because the file may be hostile.
@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from imagejobs_worker.imaging.codecs import header
+from imagejobs_worker.imaging.metadata_blocks import tiff_directory
 from imagejobs_worker.imaging.metadata_blocks.heif_boxes import find_boxes
 
 _MAX_PARTS = 4096
@@ -32,6 +33,11 @@ _IS_ANCILLARY = 0x20
 _JPEG_LEAST_BYTES = ((0xE0, b"JFIF", 14), (0xEE, b"Adobe", 12), (0xE2, b"ICC_PROFILE\0", 15))
 _GAIN_MAP = b"tmap"
 """Type of the item that joins a picture with its gain map."""
+_METADATA_ITEMS, _NO_ITEM = (b"Exif", b"mime"), b"skip"
+_WEBP_PIXELS = frozenset({b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"})
+_WEBP_ALPHA = 0x10
+_WEBP_FLAGS = {0x20: b"ICCP", 0x08: b"EXIF", 0x04: b"XMP ", 0x02: b"ANMF"}
+"""Bit of the first byte of VP8X -> chunk that it announces (developers.google.com/speed/webp)."""
 _GIF_LOOP_NAMES = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
@@ -40,14 +46,16 @@ def without_odd_metadata(source: bytes, form: str) -> Iterator[bytes]:
 
     Args:
         source: A file that cannot be opened.
-        form: As `imagejobs_contract.wire.sniff` names it; nothing is yielded but for JPEG, PNG, GIF and AVIF.
+        form: As `imagejobs_contract.wire.sniff` names it; nothing is yielded for BMP.
     """
     if strip := _STRIPPERS.get(form):
         for everything in (False, True):
             try:
-                yield strip(source, everything)
+                stripped = strip(source, everything)
             except (struct.error, IndexError):
                 return
+            if stripped != source:
+                yield stripped
 
 
 def _strip_png(source: bytes, everything: bool) -> bytes:
@@ -135,17 +143,62 @@ def _is_odd_extension(extension: bytes, everything: bool) -> bool:
     return everything
 
 
-def _strip_avif(source: bytes, everything: bool) -> bytes:
-    """Take the name off a gain map and off the brand that announces it, so that its numbers are not read."""
-    _, end = next(find_boxes(source, b"meta", (0, len(source))), (0, 0))
-    if _GAIN_MAP not in source[:end]:
+def _strip_heif(source: bytes, everything: bool) -> bytes:
+    """Take the names off items that are not to be read: a gain map's and its brand's, then all metadata's."""
+    start, end = next(find_boxes(source, b"meta", (0, len(source))), (0, 0))
+    stripped = source[:end].replace(_GAIN_MAP, _NO_ITEM)
+    if everything:
+        first, last = next(find_boxes(source, b"iinf", (start + 4, end)), (0, 0))
+        items = stripped[first:last]
+        for name in _METADATA_ITEMS:
+            items = items.replace(name, _NO_ITEM)
+        stripped = stripped[:first] + items + stripped[last:]
+    return stripped + source[end:]
+
+
+def _strip_webp(source: bytes, everything: bool) -> bytes:
+    """Build the container anew around pixels that are whole; flags and lengths are what they should be."""
+    chunks: list[tuple[bytes, bytes]] = []
+    at, lost = 12, b""
+    while at + 8 <= len(source) and len(chunks) < _MAX_PARTS and not lost:
+        name, length = struct.unpack_from("<4sI", source, at)
+        body = source[at + 8 : at + 8 + length]
+        if len(body) < length:
+            lost = name
+        elif not (everything and name not in _WEBP_PIXELS):
+            chunks.append((name, body))
+        at += 8 + length + length % 2
+    names = {name for name, _ in chunks}
+    may_lack_frames = b"ANMF" in names and at < 8 + struct.unpack_from("<I", source, 4)[0] and not lost
+    if lost in _WEBP_PIXELS or may_lack_frames or not names & _WEBP_PIXELS:
         raise IndexError
-    return source[:end].replace(_GAIN_MAP, b"skip") + source[end:]
+    parts = [
+        struct.pack("<4sI", name, len(body)) + body + bytes(len(body) % 2)
+        for name, body in (
+            (name, _with_flags(body, names) if name == b"VP8X" else body) for name, body in chunks
+        )
+    ]
+    whole = b"WEBP" + b"".join(parts)
+    return b"RIFF" + struct.pack("<I", len(whole)) + whole
+
+
+def _with_flags(body: bytes, names: set[bytes]) -> bytes:
+    """Return a header whose flags say which chunks the file has; that of transparency stays as it is."""
+    flags = sum(flag for flag, name in _WEBP_FLAGS.items() if name in names)
+    return bytes([body[0] & _WEBP_ALPHA | flags, 0, 0, 0]) + body[4:]
+
+
+def _strip_tiff(source: bytes, everything: bool) -> bytes:
+    """Drop entries whose data lie outside the file."""
+    return tiff_directory.rewrite(source, pixels_only=everything)
 
 
 _STRIPPERS: dict[str, Callable[[bytes, bool], bytes]] = {
     "jpeg": _strip_jpeg,
     "png": _strip_png,
     "gif": _strip_gif,
-    "avif": _strip_avif,
+    "avif": _strip_heif,
+    "heic": _strip_heif,
+    "webp": _strip_webp,
+    "tiff": _strip_tiff,
 }

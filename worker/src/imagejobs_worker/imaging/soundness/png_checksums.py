@@ -8,6 +8,8 @@ import zlib
 
 from PIL import ImageFile, PngImagePlugin
 
+from imagejobs_worker.imaging.codecs import metadata
+
 _PIXELS = frozenset({b"IDAT", b"fdAT"})
 _MAX_CHUNKS = 2**20
 _MAX_BELIEVED_FRAMES = 2**16
@@ -25,6 +27,24 @@ class ForgivingPng(PngImagePlugin.PngImageFile):
             super().load_end()
         except _FAULTS:
             self._text = None
+
+
+def allow_large_profiles() -> None:
+    """Let Pillow inflate profiles and texts up to 4 MiB each; its own 1 MiB is less than press profiles have.
+
+    All texts together stay below 64 MiB.
+    """
+    PngImagePlugin.MAX_TEXT_CHUNK = metadata.MAX_PROFILE_BYTES
+
+
+def check_palette(image: ImageFile.ImageFile) -> None:
+    """Refuse an opened PNG whose pixels are numbers of colours that it does not have.
+
+    Raises:
+        ValueError: It is so.
+    """
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("a palette is missing")
 
 
 def check_animation(image: ImageFile.ImageFile, source: bytes) -> None:
