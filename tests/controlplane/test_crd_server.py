@@ -142,6 +142,7 @@ def test_unknown_fields_are_dropped_or_refused_if_asked(judge):
     [
         {"parallelism": 20}, {"suspend": True}, {"cancel": True}, {"retryFailed": 1},
         {"ttlSecondsAfterFinished": 0}, {"suspend": None},
+        {"retryFailed": 1, "retryCodes": ["source_timeout"]}, {"retryCodes": []},
     ],
     ids=str,
 )  # fmt: skip
@@ -188,6 +189,35 @@ def test_other_fields_cannot_be_changed(jobs, change, where, message):
     assert any(
         cause["field"] == where and message in cause["message"] for cause in answer["details"]["causes"]
     ), answer
+
+
+CODES = {"retryCodes": ["source_timeout"]}
+WITH_A_RETRY = "can only be changed together with an increase of retryFailed"
+
+
+@pytest.mark.parametrize("status", [{}, {"state": "Failed", "attempt": 2}], ids=["new", "retried"])
+@pytest.mark.parametrize(
+    "change", [{"retryCodes": ["storage_error"]}, {"retryCodes": None}, {"retryFailed": 1, "retryCodes": []}],
+    ids=["others", "none", "with the retryFailed of before"],
+)  # fmt: skip
+def test_the_codes_of_a_retry_cannot_be_changed_without_one(jobs, status, change):
+    """What an attempt worked on says which of its results count."""
+    jobs.create(GOOD | CODES | {"retryFailed": 1})
+    jobs.patch({"status": status}, subresource="/status")
+    code, answer = jobs.patch({"spec": change})
+    assert (code, fields(answer)) == (422, ["spec.retryCodes"])
+    assert WITH_A_RETRY in answer["message"]
+    assert jobs.patch({"spec": change | {"retryFailed": 2}})[0] == 200
+
+
+def test_the_codes_of_a_retry_that_has_not_begun_can_be_changed(jobs):
+    """The API joins the retries that were asked for until one begins."""
+    jobs.create(GOOD)
+    jobs.patch({"status": {"state": "Failed", "attempt": 1}}, subresource="/status")
+    assert jobs.patch({"spec": CODES | {"retryFailed": 1}})[0] == 200
+    assert jobs.patch({"spec": {"retryCodes": ["source_timeout", "storage_error"]}})[0] == 200
+    jobs.patch({"status": {"attempt": 2}}, subresource="/status")
+    assert fields(jobs.patch({"spec": {"retryCodes": []}})[1]) == ["spec.retryCodes"]
 
 
 def test_a_manifest_cannot_be_changed(jobs):

@@ -55,6 +55,7 @@ from imagejobs_api.progress.watchers import JobWatchers
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.creation import JobCreator
+from imagejobs_api.submit.earlier_images import EarlierImages
 from imagejobs_api.submit.form_intake import FormIntake
 from imagejobs_api.submit.forms import batch_form, crop_form, resize_form, sample_form, url_form
 from imagejobs_api.submit.handoff_writer import HandoffWriter
@@ -208,7 +209,10 @@ def _add_submit_routes(
     callbacks = CallbackUrls(
         AddressGuard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
     )
-    intake = FormIntake(creator, objects, services.handoff, quotas, limits, guard, callbacks, presets)
+    earlier = EarlierImages(ports.store)
+    intake = FormIntake(
+        creator, objects, services.handoff, quotas, limits, guard, callbacks, presets, earlier
+    )
     forms = {
         "resize": resize_form(limits),
         "center-crop": crop_form(limits, Gravity.CENTER),

@@ -92,3 +92,17 @@ def test_a_file_of_callers_cannot_open_what_is_kept_apart(field, prefix):
     with pytest.raises(Invalid) as caught:
         keyring.read(text, "default")
     assert all(f"callers[0].{field}" in str(fault) or field in str(fault) for fault in caught.value.faults)
+
+
+def test_a_sample_takes_the_file_of_no_image_of_another_caller(guarded):
+    def sample(key, **fields):
+        return httpx2.post(
+            f"{guarded.url}/api/sample",
+            headers={"Authorization": f"Bearer {key}", "Prefer": "respond-async"},
+            files=fields,
+            timeout=30,
+        )
+
+    made = sample(SHOP, image=("a.jpg", JPEG)).json()["job_id"]
+    assert sample(BLOG, image_of=(None, made)).status_code == 404
+    assert sample(SHOP, image_of=(None, made)).status_code == 202

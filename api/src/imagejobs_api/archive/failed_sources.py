@@ -1,27 +1,22 @@
-"""The sources of a job's failed images, for an archive of them. Only reads.
-
-Only keys that the job may read are looked at, by the rule that the API gave the job (`source_prefixes`). A
-job without one was made with kubectl: what that may read, only its operator knows.
-"""
+"""The sources of a job's failed images, as far as the job may read them, for an archive. Only reads."""
 
 import asyncio
 from collections.abc import Mapping
 
 from imagejobs_api.archive.contents import Contents, File, missing_line
 from imagejobs_api.archive.member_names import MemberNames
-from imagejobs_api.view import outcomes, states
+from imagejobs_api.view import job_sources, outcomes, states
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import TooLarge
 from imagejobs_contract.files.manifest_items import read_items
-from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
 from imagejobs_contract.storage import ObjectFacts, ObjectStore
-from imagejobs_contract.wire import sniff, source_prefixes
+from imagejobs_contract.wire import sniff
 
 MAX_SOURCES = 5000
 """Failed images in one archive: each is asked for by HEAD."""
@@ -51,7 +46,11 @@ class FailedSources:
         """
         failed = await self._read_failures(job, images)
         items = await self._read_items(job, failed)
-        keys = {index: item.key for index, item in items.items() if item.key and _may_read(job, item.key)}
+        keys = {
+            index: item.key
+            for index, item in items.items()
+            if item.key and job_sources.may_read(job, item.key)
+        }
         facts = await self._head_each(keys)
         member_names, files, lines = MemberNames(), [], []
         for index, outcome in failed.items():
@@ -80,7 +79,7 @@ class FailedSources:
     async def _read_items(self, job: ImageJob, failed: Mapping[int, object]) -> Mapping[int, Item]:
         if job.spec.manifest is None:
             return {index: job.spec.items[index] for index in failed}
-        if not _may_read(job, job.spec.manifest.key):
+        if not job_sources.may_read(job, job.spec.manifest.key):
             return {}
         return await read_items(self._objects, job.spec.manifest.key, failed)
 
@@ -96,21 +95,11 @@ class FailedSources:
 
     def _is_cut(self, job: ImageJob, key: S3Key, facts: ObjectFacts, outcome: Outcome | None) -> bool:
         """Return whether only the first bytes of an upload were kept (ADR 4)."""
-        if outcome is None or not key.startswith(_uploads(job) or "/"):
+        if outcome is None or not key.startswith(job_sources.uploads_prefix(job) or "/"):
             return False
         if outcome.code in (Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT):
             return facts.size >= sniff.HEAD_BYTES
         return outcome.code is Code.FILE_TOO_LARGE and facts.size > self._max_file_bytes
-
-
-def _may_read(job: ImageJob, key: S3Key) -> bool:
-    rule = source_prefixes.read_annotation(job.annotations)
-    own = filter(None, [_uploads(job)])
-    return rule is not None and source_prefixes.may_read(key, (*rule, *own))
-
-
-def _uploads(job: ImageJob) -> str:
-    return job.annotations.get(names.ANNOTATION_UPLOADS, "")
 
 
 def _explain(item: Item | None, key: S3Key | None, facts: ObjectFacts | None) -> tuple[str, str]:

@@ -11,12 +11,13 @@ from imagejobs_api.openapi.new_job import variant_schema
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import DESCRIPTIONS, fields_of, list_of_variants, option_schemas
 from imagejobs_api.openapi.parameters import links_with_id
-from imagejobs_api.openapi.request_schema import Schema
+from imagejobs_api.openapi.request_schema import Schema, require_exactly_one
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.presets.resource import PresetsBody
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
 from imagejobs_api.submit.build import SAMPLE_SECONDS, SAMPLE_SECONDS_KEPT
 from imagejobs_api.submit.forms import (
+    IMAGE_OF,
     VARIANTS,
     Form,
     batch_form,
@@ -86,8 +87,9 @@ _SAMPLE = _Call(
     "See what options do to one image",
     "The same as a resize, in the same queue and by the same workers, but the job is for looking only: "
     f"`GET /api/jobs` leaves it out, it may take {SAMPLE_SECONDS} s, and {SAMPLE_SECONDS_KEPT} s after its "
-    "end it is deleted with its results. Delete it earlier if you can: a caller has a bounded number of them "
-    "(`MAX_CALLER_SAMPLES`), over which this call answers 429.",
+    "end it is deleted with its results. Delete it earlier if you can: a caller has a bounded number of "
+    "them (`MAX_CALLER_SAMPLES`), over which this call answers 429. To see other options, name the first "
+    "sample in `image_of` instead of sending the file again; the file goes with the first sample.",
 )
 _BATCH = _Call(
     "batch",
@@ -112,20 +114,34 @@ def operations(settings: Settings, presets: Presets, components: Components) -> 
     one, crop, many = resize_form(known), crop_form(known, Gravity.CENTER), batch_form(known)
     shown = sample_form(known)
     resize = components.add("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
-    sample = components.add("SampleRequest", fields_of(shown, options, {"image": _file(shown)}))
+    sample = components.add("SampleRequest", _sample_fields(shown, options))
     cut = components.add("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
     batch = components.add("BatchRequest", fields_of(many, options, {"images": _files(many)}))
     urls = _url_bodies(url_form(known), options, list_of_variants(variant), components)
     single = [
         _operation(call, {MULTIPART: body}, _answers(settings, ImageBody))
-        for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut), (_SAMPLE, sample))
+        for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))
     ]
     return [
         *single,
+        _operation(
+            _SAMPLE, {MULTIPART: sample}, _answers(settings, ImageBody), (*OF_AN_IMAGE, Code.NOT_FOUND)
+        ),
         _operation(_BATCH, {MULTIPART: batch}, _answers(settings, BatchBody), _REFUSAL_CODES),
         _operation(_URLS, urls, _answers(settings, ImageBody | BatchBody)),
         _presets(),
     ]
+
+
+def _sample_fields(form: Form, options: dict[str, Schema]) -> Schema:
+    image_of: Schema = {
+        "type": "string",
+        "description": "In place of `image`: the id of an image of yours, whose file is used again. It is "
+        "the id of a sample, of a job of one image, or that of one image of a batch.",
+    }
+    schema = fields_of(form, options, {"image": _file(form), IMAGE_OF: image_of})
+    del schema["required"]
+    return schema | require_exactly_one("image", IMAGE_OF)
 
 
 def _presets() -> Operation:

@@ -75,7 +75,7 @@ def _as_sample(job: ImageJob) -> ImageJob:
 def _annotations(received: ReceivedForm) -> dict[str, str]:
     """Return what only the API may say: the uploads that belong to the job, and that it reads no others."""
     uploads = s3_keys.uploads(received.upload_id) if received.upload_id else ""
-    sources = source_prefixes.format_annotation([uploads] if uploads else [])
+    sources = source_prefixes.format_annotation(list(filter(None, [uploads, received.earlier_prefix])))
     found = {names.ANNOTATION_UPLOADS: uploads, names.ANNOTATION_SOURCES: sources}
     return {name: value for name, value in found.items() if value}
 

@@ -11,6 +11,7 @@ from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.build import build_job
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.creation import CreatedJob, JobCreator
+from imagejobs_api.submit.earlier_images import EarlierImages
 from imagejobs_api.submit.form_reader import FormReader
 from imagejobs_api.submit.forms import Form
 from imagejobs_api.submit.handoff_writer import HandoffWriter
@@ -40,6 +41,7 @@ class FormIntake:
         guard: AddressGuard,
         callbacks: CallbackUrls,
         presets: Presets,
+        earlier: EarlierImages,
     ) -> None:
         self._creator = creator
         self._objects = objects
@@ -50,6 +52,7 @@ class FormIntake:
         self._guard = guard
         self._callbacks = callbacks
         self._presets = presets
+        self._earlier = earlier
 
     async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> CreatedJob:
         """Return the job once it is stored durably.
@@ -71,6 +74,8 @@ class FormIntake:
             _add_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
+                if form.is_sample:
+                    await self._earlier.resolve(received, req.caller)
                 callbacks = self._callbacks.for_caller(req.caller.name)
                 job = build_job(
                     key, received, form, req.get_header("Accept"), self._limits, callbacks, self._presets

@@ -15,6 +15,8 @@ FORM_OVERHEAD_BYTES = 2**20
 """Room in a body for everything but files: options, part headers, boundaries."""
 _USUAL_FILE_FIELD = re.compile(r"(images?|files?)(\[[0-9]{0,4}\])?", re.ASCII)
 """`images[0]` of PHP, axios and React Native; `file` and `files[]` of Uppy and Dropzone."""
+IMAGE_OF = "image_of"
+"""The field of a sample that names an image of an earlier job, in place of a file."""
 VARIANTS, PRESET = "variants", "preset"
 """Fields that ask for several results of each image; the other options then belong into each variant."""
 UPLOADER_FIELDS = frozenset({"relativePath", "type"})
@@ -63,10 +65,11 @@ class Source:
 
     Attributes:
         name: The client's name for it, cleaned.
-        key: The S3 key of a received file.
+        key: The S3 key of a received file, or of an earlier job's.
         url: Where the worker fetches it.
         where: The field that held it, for faults.
-        digest: SHA-256 of a file's stored bytes, or "" if it was not computed.
+        digest: SHA-256 of a file's stored bytes; the key of an earlier job's file, which never changes; "" if
+            it was not computed.
         refusal: The reason if the API already knows that this is not an image it takes. Then only the first
             bytes are stored, from which the worker sees the same
             (docs/adr/0004-refused-files-stay-in-the-batch.md).
@@ -87,7 +90,8 @@ class ReceivedForm:
     Attributes:
         options: Texts, or any JSON values.
         single: Whether the request is about one image and is answered with that image, not with a batch.
-        upload_id: Names the prefix under which files were stored; "" if the call takes no files.
+        upload_id: Names the prefix under which files were stored; "" if none were.
+        earlier_prefix: The prefix of an earlier job's file, which this job may read; "" if it has none.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -95,6 +99,7 @@ class ReceivedForm:
     faults: list[Fault] = field(default_factory=list)
     single: bool = True
     upload_id: str = ""
+    earlier_prefix: str = ""
 
     def add_fault(self, where: str, what: str) -> None:
         """Add a fault of a field."""
@@ -122,7 +127,7 @@ def resize_form(limits: Limits) -> Form:
 
 def sample_form(limits: Limits) -> Form:
     """Return the form of `/api/sample`: a resize whose job is nobody's to keep."""
-    fields = frozenset({*NAMES, VARIANTS, PRESET})
+    fields = frozenset({*NAMES, VARIANTS, PRESET, IMAGE_OF})
     return replace(resize_form(limits), option_fields=fields, is_sample=True)
 
 

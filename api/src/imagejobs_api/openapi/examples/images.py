@@ -144,6 +144,11 @@ EXAMPLES = {
             {**_done("large.webp", 400, 225, 12044), "format": "webp"},
             fields={"image": "large.jpg", "width": 400, "format": "webp", "quality": 60},
         ),
+        Example(
+            "again", "The same photo, in half the width", 200,
+            {**_done("large.webp", 200, 113, 4310), "format": "webp"},
+            fields={"image_of": IMAGE_JOB, "width": 200, "format": "webp", "quality": 60},
+        ),
     ),
     "resizeBatch": (
         Example(
