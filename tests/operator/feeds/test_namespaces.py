@@ -35,7 +35,7 @@ class Resync:
         self.known = known
         self.store = Store()
         self.namespaces = Namespaces(["a", "b"])
-        self.health = Health(lambda: 0.0)
+        self.health = Health()
         self.done: list[JobKey] = []
 
     async def _work(self, key: JobKey) -> Result:
