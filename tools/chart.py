@@ -141,6 +141,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "charts/imagejobs/files/defaults.yaml": lambda: (CHART / "values.yaml").read_text(),
     "charts/imagejobs/files/rbac-claims.yaml": lambda: copy_of("rbac-claims.yaml"),
     "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
+    "charts/imagejobs/files/rbac-operator-lease.yaml": lambda: copy_of("rbac-operator-lease.yaml"),
     "charts/imagejobs/files/rbac-operator-namespaces.yaml": lambda: copy_of("rbac-operator-namespaces.yaml"),
     "charts/imagejobs/README.md": readme,
     "docs/install.md": docs_with_table,

@@ -168,6 +168,14 @@ MEANINGS = {
     "STAY_READY_PARTS": "Parts without which `/readyz` answers 503 from its first 200 on; by default those "
     "of READY_PARTS.",
     "REDIS_URL": "Redis or Valkey; it needs no persistence.",
+    "LEADER_LEASE": (
+        "Namespace and name of a Lease: of several operators that name the same, its holder works and the "
+        "others wait. Empty: this operator works."
+    ),
+    "LEADER_LEASE_SECONDS": (
+        "Duration of that Lease. Its holder renews it four times in this time, and stops when it could not "
+        "for three quarters of it; another operator takes over after the whole."
+    ),
     "RESYNC_SECONDS": "Every job is reconciled at least once in this time, even without an event.",
     "S3_BUCKET": "Bucket of uploads and results; it must exist.",
     "S3_ENDPOINT": "S3 for reading and writing; without it AWS.",

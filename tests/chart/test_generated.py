@@ -58,6 +58,24 @@ def test_the_operators_rules_in_other_namespaces_are_those_that_its_own_tests_ru
     assert role["rules"] == written["rules"]
 
 
+def test_the_rules_of_the_lease_are_those_that_its_own_tests_run_with_and_there_only_where_it_is_on():
+    written = yaml.safe_load((ROOT / "manifests" / "rbac-operator-lease.yaml").read_text())
+    off = chart_render.render(*case("minimal"))
+    assert "coordination.k8s.io" not in str(off)
+    on = chart_render.render(*case("minimal"), "--set", "operator.lease.enabled=true,operator.replicas=2")
+    (role,) = [each for each in of_kind(on, "Role") if each["metadata"]["name"].endswith("operator-lease")]
+    operator = one(on, "Deployment", role["metadata"]["name"].removesuffix("-lease"))
+    (container,) = operator["spec"]["template"]["spec"]["containers"]
+    environ = {each["name"]: each.get("value") for each in container["env"]}
+    namespace, name = environ["LEADER_LEASE"].split("/")
+    assert role["metadata"]["namespace"] == namespace
+    for rule in written["rules"]:
+        if "resourceNames" in rule:
+            rule["resourceNames"] = [name]
+    assert role["rules"] == written["rules"]
+    assert (operator["spec"]["replicas"], operator["spec"]["strategy"]["type"]) == (2, "RollingUpdate")
+
+
 def test_the_install_file_holds_no_secret_and_nothing_that_only_helm_runs():
     objects = [each for each in yaml.safe_load_all((ROOT / "manifests" / "install.yaml").read_text()) if each]
     assert of_kind(objects, "Secret") == []

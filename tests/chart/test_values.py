@@ -154,6 +154,7 @@ def test_an_install_without_values_is_refused_with_all_that_is_missing():
             "metrics.enabled",
             id="monitor without metrics",
         ),
+        pytest.param("operator.replicas=2", "operator.lease.enabled", id="two operators without a Lease"),
         pytest.param("dev.enabled=true", "leave s3.endpoint", id="dev and an S3 of one's own"),
     ],
 )

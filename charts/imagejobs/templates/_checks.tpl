@@ -28,6 +28,9 @@
 {{- if and (not .Values.metrics.enabled) (or .Values.metrics.serviceMonitor.enabled .Values.metrics.prometheusRule.enabled) -}}
 {{- $faults = append $faults "metrics.enabled: ServiceMonitors and alerts need it" -}}
 {{- end -}}
+{{- if and (gt (int .Values.operator.replicas) 1) (not .Values.operator.lease.enabled) -}}
+{{- $faults = append $faults "operator.lease.enabled: more than one pod needs it (operator.replicas), or both work" -}}
+{{- end -}}
 {{- if and .Values.api.ingress.enabled (not .Values.api.ingress.host) -}}
 {{- $faults = append $faults "api.ingress.host: name the host" -}}
 {{- end -}}

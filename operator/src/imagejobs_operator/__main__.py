@@ -4,7 +4,6 @@ Exit code 0 after SIGTERM or SIGINT, 1 when a part ended by itself: a supervisor
 again.
 """
 
-import asyncio
 import gc
 import os
 import sys
@@ -32,9 +31,7 @@ def main() -> int:
         raise SystemExit(f"cannot start: {ex.message}") from ex
     gc.freeze()
     gc.set_threshold(GARBAGE_OBJECTS, YOUNG_COLLECTIONS, MIDDLE_COLLECTIONS)
-    work = run(settings, os.environ)
-    # On a cluster the loop stays asyncio's own, because kopf is made for it.
-    return event_loop.run(work) if settings.sqlite else asyncio.run(work)
+    return event_loop.run(run(settings, os.environ))
 
 
 if __name__ == "__main__":

@@ -4,20 +4,33 @@ from collections.abc import Callable
 
 from imagejobs_contract.runtime import probes
 
+UNLISTED = "has not listed the ImageJobs yet"
+
 
 class Health:
     """Answers the probes of the operator.
 
-    The resync records its listings; the probe server asks.
-
-    Args:
-        oldest_seconds: Returns how long the oldest key has waited. The longest reconcile
-            (`reconcile.MAX_RECONCILE_SECONDS`) is shorter than `probes.STUCK_SECONDS`.
+    The program says whether it waits for the Lease or works, the resync records its listings; the probe
+    server asks.
     """
 
-    def __init__(self, oldest_seconds: Callable[[], float]) -> None:
+    def __init__(self) -> None:
+        self._oldest_seconds: Callable[[], float] = lambda: 0.0
+        self._unlisted = UNLISTED
+
+    def begin_waiting(self) -> None:
+        """Record that the operator waits for the Lease: that is all it has to do."""
+        self._unlisted = ""
+
+    def begin_work(self, oldest_seconds: Callable[[], float]) -> None:
+        """Record that the operator works.
+
+        Args:
+            oldest_seconds: Returns how long the oldest key has waited. The longest reconcile
+                (`reconcile.MAX_RECONCILE_SECONDS`) is shorter than `probes.STUCK_SECONDS`.
+        """
         self._oldest_seconds = oldest_seconds
-        self._unlisted = "has not listed the ImageJobs yet"
+        self._unlisted = UNLISTED
 
     def record_listing(self, fault: str = "") -> None:
         """Record that the ImageJobs were listed, or why they could not be listed."""

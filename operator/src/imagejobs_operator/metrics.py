@@ -54,6 +54,11 @@ class Metrics:
             ["state"],
             registry=registry,
         )
+        self.leader = Gauge(
+            "imagejobs_leader",
+            "1 while this operator works: it holds the Lease, or needs none. 0 while it waits for it.",
+            registry=registry,
+        )
         self.oldest_job_seconds = Gauge(
             "imagejobs_jobs_oldest_waiting_seconds",
             "How long the oldest job has waited of which no worker has begun an image; suspended and stalled "
@@ -140,6 +145,10 @@ class Metrics:
     def count_spans(self, end: str, number: int) -> None:
         """Count exported or dropped spans."""
         self.spans.labels(end).inc(number)
+
+    def expose_leader(self, leads: Callable[[], bool]) -> None:
+        """Let the gauge of the leader read at each scrape."""
+        self.leader.set_function(leads)
 
     def expose(self, queue: WorkQueue, memory: Memory, clock: Clock) -> None:
         """Let the gauges read from the queue and the memory at each scrape."""

@@ -26,6 +26,7 @@ from imagejobs_operator.feeds.namespaces import Namespaces
 from imagejobs_operator.feeds.pool_rounds import PoolRounds
 from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
+from imagejobs_operator.leader.leadership import Leadership
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.settings import Settings
 from imagejobs_operator.usage.recorder import UsageRecorder
@@ -46,9 +47,38 @@ async def run(settings: Settings, environ: Mapping[str, str]) -> int:
     stop = asyncio.Event()
     _stop_on_signals(stop)
     metrics = Metrics()
+    health = Health()
     with open_tracer(PROGRAM, settings.traces, metrics.count_spans) as traces:
         async with open_outside(settings, environ, traces, metrics.count_callback) as outside:
-            return await _run_parts(_connect(settings, outside, traces, metrics, stop), stop)
+            made = _make_servers(settings, health, metrics, outside.leadership)
+            servers = [asyncio.create_task(each) for each in made]
+            if not await _may_lead(outside.leadership, health, servers, stop):
+                return await _run_parts(servers, stop)
+            try:
+                parts = _connect(settings, outside, traces, metrics, health, stop)
+                return await _run_parts([*servers, *parts], stop)
+            finally:
+                if outside.leadership:
+                    await outside.leadership.release()
+
+
+async def _may_lead(
+    leadership: Leadership | None, health: Health, servers: Sequence[asyncio.Task[None]], stop: asyncio.Event
+) -> bool:
+    """Wait for the Lease, if there is one; return False if the program is to end before."""
+    if leadership is None:
+        return True
+    health.begin_waiting()
+    acquiring, stopping = asyncio.create_task(leadership.acquire()), asyncio.create_task(stop.wait())
+    await asyncio.wait([acquiring, stopping, *servers], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if acquiring.done() and not stop.is_set():
+        acquiring.result()
+        return True
+    acquiring.cancel()
+    await asyncio.gather(acquiring, return_exceptions=True)
+    await leadership.release()
+    return False
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -57,7 +87,12 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 def _connect(
-    settings: Settings, outside: Outside, traces: Tracer, metrics: Metrics, stop: asyncio.Event
+    settings: Settings,
+    outside: Outside,
+    traces: Tracer,
+    metrics: Metrics,
+    health: Health,
+    stop: asyncio.Event,
 ) -> list[Part]:
     """Connect the parts, and return those that run until the end."""
     usage = UsageRecorder(outside.ports.objects, outside.calendar)
@@ -112,8 +147,9 @@ def _connect(
             rounds.ask_soon()
         return settled
 
-    health = Health(queue.oldest_seconds)
+    health.begin_work(queue.oldest_seconds)
     return [
+        *([outside.leadership.keep()] if outside.leadership else ()),
         *follow_guard(settings, outside, believe_claims),
         queue.run(),
         usage.run(),
@@ -128,17 +164,20 @@ def _connect(
             lambda key: memory.is_due(key, clock()),
             memory.keys,
         ),
-        *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
         follow_changes(settings, outside, queue, is_settled, lambda: _stop_on_signals(stop), stop),
     ]
 
 
-def _make_servers(settings: Settings, health: Health, metrics: Metrics) -> list[Part]:
+def _make_servers(
+    settings: Settings, health: Health, metrics: Metrics, leadership: Leadership | None
+) -> list[Part]:
     servers: list[Part] = []
+    metrics.expose_leader(lambda: leadership is None or leadership.leads)
     if settings.health:
         checks = {"/healthz": health.check_alive, "/readyz": health.check_ready}
-        servers.append(probes.serve(*settings.health, checks))
+        notes = {"/readyz": leadership.describe} if leadership else {}
+        servers.append(probes.serve(*settings.health, checks, notes))
     if settings.metrics:
         servers.append(serve(*settings.metrics, metrics.registry))
     return servers
@@ -163,8 +202,8 @@ def _make_policy(settings: Settings, since: datetime) -> Policy:
     )
 
 
-async def _run_parts(parts: Sequence[Part], stop: asyncio.Event) -> int:
-    tasks = [asyncio.create_task(each) for each in parts]
+async def _run_parts(parts: Sequence[Part | asyncio.Task[None]], stop: asyncio.Event) -> int:
+    tasks = [asyncio.ensure_future(each) for each in parts]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
     was_asked = stop.is_set()

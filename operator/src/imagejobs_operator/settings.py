@@ -54,6 +54,8 @@ class Settings:
         callbacks: Addresses to which callbacks may be sent.
         public_url: Base of the links in callbacks.
         traces: Whether spans are sent to a collector.
+        leader_lease: Namespace and name of the Lease that lets one of several operators work, or None.
+        leader_lease_seconds: Duration of that Lease.
     """
 
     s3: S3Settings
@@ -87,6 +89,8 @@ class Settings:
     public_url: str
     log_level: str
     traces: bool
+    leader_lease: tuple[str, str] | None
+    leader_lease_seconds: float
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -146,6 +150,8 @@ class Settings:
                 "LOG_LEVEL", 10, default="INFO", pattern=LEVELS, shape=f"one of {LEVELS.replace('|', ' ')}"
             )
             or "INFO",
+            leader_lease=_read_lease(reader, sqlite),
+            leader_lease_seconds=float(reader.integer("LEADER_LEASE_SECONDS", 4, 60, 8) or 8),
         )
 
 
@@ -161,6 +167,16 @@ def _read_sqlite_path(reader: Reader) -> Path | None:
         or ""
     )
     return Path(text.removeprefix("sqlite:")) if text.startswith("sqlite:") else None
+
+
+def _read_lease(reader: Reader, sqlite: Path | None) -> tuple[str, str] | None:
+    name = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+    pattern, shape = rf"({name}/{DNS_NAME})?", "a namespace, a slash and a name"
+    text = reader.text("LEADER_LEASE", 317, default="", pattern=pattern, shape=shape)
+    if text and sqlite:
+        reader.fault("LEADER_LEASE", "needs JOB_STORE=kubernetes")
+    namespace, _, lease = (text or "").partition("/")
+    return (namespace, lease) if lease else None
 
 
 def _read_namespaces(reader: Reader) -> tuple[str, ...] | None:

@@ -4,13 +4,15 @@ An adapter is imported only where it is used: kopf and the Kubernetes client tak
 not installed everywhere.
 """
 
+import socket
 import sys
+import uuid
 from asyncio import Event
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import Clock, utc_now
@@ -28,7 +30,12 @@ from imagejobs_operator.decide.deliveries import ResponseKind
 from imagejobs_operator.feeds.cached_store import CachedStore
 from imagejobs_operator.feeds.informer import Informer
 from imagejobs_operator.jobs.processes import ProcessJobs
+from imagejobs_operator.leader.fence import fenced
+from imagejobs_operator.leader.leadership import Leadership
 from imagejobs_operator.settings import Settings
+
+if TYPE_CHECKING:
+    from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 
 OWN_VARIABLES = ("METRICS_LISTEN", "HEALTH_LISTEN")
 """Variables of the operator that the processes of shards must not have: they would take its addresses."""
@@ -46,6 +53,7 @@ class Outside:
         processes: None where Jobs are no processes of this machine.
         claims_guarded: Returns whether the cluster guards what only the API may say; None where all is
             believed.
+        leadership: Lets the ports work while this operator holds the Lease; None where none is needed.
     """
 
     ports: Ports
@@ -55,6 +63,7 @@ class Outside:
     dispatcher: CallbackDispatcher | None
     processes: ProcessJobs | None
     claims_guarded: Callable[[], Awaitable[bool]] | None
+    leadership: Leadership | None = None
 
 
 @asynccontextmanager
@@ -79,6 +88,7 @@ async def open_outside(
     tasks = gated(RedisTaskQueue(redis, settings.lease_seconds), redis_gate)
     calendar: Clock = utc_now
     claims_guarded: Callable[[], Awaitable[bool]] | None = None
+    leadership: Leadership | None = None
     dispatcher, processes = _make_dispatcher(settings, traces, count), _make_processes(settings, environ)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
@@ -98,10 +108,13 @@ async def open_outside(
         api_gate = Gate("the Kubernetes API")
         cache = CachedStore(gated(KubernetesStore(client, settings.namespaces), api_gate))
         ports = make_ports(client, cache, settings, board, tasks, objects, api_gate, dispatcher)
+        if settings.leader_lease:
+            leadership = _make_leadership(client, settings.leader_lease, settings.leader_lease_seconds)
+            ports = fenced(ports, leadership.check)
         gates = (redis_gate, s3_gate, api_gate)
         claims_guarded = None if settings.trust_claims else partial(are_guarded, client)
     try:
-        yield Outside(ports, cache, gates, calendar, dispatcher, processes, claims_guarded)
+        yield Outside(ports, cache, gates, calendar, dispatcher, processes, claims_guarded, leadership)
     finally:
         if processes:
             await processes.close()
@@ -148,6 +161,15 @@ def follow_guard(
     from imagejobs_operator.feeds import claims
 
     return [claims.follow_guard(outside.claims_guarded, believe, settings.resync_seconds)]
+
+
+def _make_leadership(client: "KubernetesClient", lease: tuple[str, str], seconds: float) -> Leadership:
+    """Return what waits for the Lease. Who waits has all modules, so that it works at once when it leads."""
+    from imagejobs_operator.feeds import kubernetes as _feed  # noqa: F401
+    from imagejobs_operator.leader.kubernetes import KubernetesLease
+
+    identity = f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    return Leadership(KubernetesLease(client, *lease), identity, seconds)
 
 
 def _make_dispatcher(

@@ -44,7 +44,7 @@ class Resync:
         self.known = set(self.store.jobs)
         self.due = True
         self.namespaces = Namespaces(["a", "b"])
-        self.health = Health(lambda: 0.0)
+        self.health = Health()
         self.done: list[JobKey] = []
 
     async def _work(self, key: JobKey) -> Result:

@@ -36,15 +36,19 @@ class Operator:
         """Return its log lines."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
-    def wait_until_ready(self) -> None:
-        """Return once it is ready."""
+    def says(self, event: str) -> bool:
+        """Return whether its log holds an event."""
+        return any(line["event"] == event for line in self.lines())
 
-        def is_ready() -> bool:
-            ready = any(line["event"] == "ready" for line in self.lines())
-            assert ready or self.process.poll() is None, self.log.read_text()
-            return ready
+    def wait_for(self, event: str) -> None:
+        """Return once its log holds an event, such as `ready`."""
 
-        eventually(is_ready, what="the operator is ready", seen=self.log.read_text)
+        def has_said() -> bool:
+            said = self.says(event)
+            assert said or self.process.poll() is None, self.log.read_text()
+            return said
+
+        eventually(has_said, what=f"the operator says {event}", seen=self.log.read_text)
 
     def stop(self) -> int:
         """Ask it to end and return its exit code."""
@@ -58,13 +62,16 @@ class Operator:
 
 
 @contextmanager
-def operator(folder: Path, environ: Mapping[str, str], profile: Path | None = None) -> Iterator[Operator]:
+def operator(
+    folder: Path, environ: Mapping[str, str], profile: Path | None = None, *, begins_with: str = "ready"
+) -> Iterator[Operator]:
     """Run an operator until the end of the block.
 
     Args:
         folder: Takes its log.
         environ: Its variables.
         profile: File for the profile of cProfile, which is written when the operator stops; None for none.
+        begins_with: The event of its log that is waited for.
     """
     log = folder / f"operator-{time.monotonic_ns()}.log"
     profiler = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
@@ -75,7 +82,7 @@ def operator(folder: Path, environ: Mapping[str, str], profile: Path | None = No
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     running = Operator(process, log)
     try:
-        running.wait_until_ready()
+        running.wait_for(begins_with)
         yield running
     finally:
         if process.poll() is None:

@@ -17,15 +17,18 @@ Check = Callable[[], str]
 log = logging.getLogger(__name__)
 
 
-async def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
+async def serve(
+    host: str, port: int, checks: Mapping[str, Check], notes: Mapping[str, Callable[[], str]] | None = None
+) -> None:
     """Answer probes until cancelled.
 
     Args:
         checks: Path -> check.
+        notes: Path -> what people may want to know beside its answer.
     """
 
     async def answer(head: bytes) -> bytes:
-        return response(head, checks)
+        return response(head, checks, notes)
 
     server = await listener.listen(host, port, answer)
     log.info("answers probes", extra={"address": f"{host}:{port}"})
@@ -33,14 +36,18 @@ async def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
         await server.serve_forever()
 
 
-def response(head: bytes, checks: Mapping[str, Check]) -> bytes:
+def response(
+    head: bytes, checks: Mapping[str, Check], notes: Mapping[str, Callable[[], str]] | None = None
+) -> bytes:
     """Return the whole response to a request."""
-    check = checks.get(listener.path_of(head))
+    path = listener.path_of(head)
+    check, note = checks.get(path), (notes or {}).get(path)
     if check is None:
         return _json("404 Not Found", "not found")
-    fault = check()
-    return _json("503 Service Unavailable", fault) if fault else _json("200 OK", "ok")
+    fault, more = check(), {"note": note()} if note else {}
+    return _json("503 Service Unavailable", fault, more) if fault else _json("200 OK", "ok", more)
 
 
-def _json(status: str, text: str) -> bytes:
-    return listener.response(status, "application/json", json.dumps({"status": text}).encode())
+def _json(status: str, text: str, more: Mapping[str, str] | None = None) -> bytes:
+    body = {"status": text, **(more or {})}
+    return listener.response(status, "application/json", json.dumps(body).encode())

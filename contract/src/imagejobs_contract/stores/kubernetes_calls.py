@@ -7,6 +7,8 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
+from urllib.parse import urlencode, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from kubernetes.aio import config
@@ -30,9 +32,15 @@ WATCH_SECONDS = 240
 """After this time the server ends a watch."""
 SILENCE_SECONDS = 90.0
 """A watch sends a bookmark each minute; one that is silent for longer is dead."""
+REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=REQUEST_SECONDS)
+WATCH_TIMEOUT = aiohttp.ClientTimeout(
+    connect=CONNECT_SECONDS, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
+)
 MAX_CONNECTIONS = 500
 """Of one client; each watched namespace holds one, and the library's own 100 would leave none for requests.
 """
+READ_BYTES = 2 * 2**20
+"""Read of a connection at once, as in the library's session: an event may be longer than etcd's 1.5 MB."""
 MAX_EVENT_BYTES = 16 * 2**20
 """Of one event of a watch. etcd takes 1.5 MB an object; JSON and the lists of managed fields make it several
 times as large.
@@ -70,7 +78,20 @@ async def connect(kubeconfig: str | None) -> KubernetesClient:
             await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
     except (config.ConfigException, YAMLError, OSError, ValueError) as ex:
         raise Misconfigured(f"no way to the Kubernetes API: {ex}") from ex
-    return KubernetesClient(ApiClient(configuration))
+    configuration.proxy = configuration.proxy or _find_proxy(configuration.host)
+    api = ApiClient(configuration)
+    # The library's session looks for a proxy and for ~/.netrc with each request, both in threads.
+    theirs = api.rest_client.pool_manager
+    session = aiohttp.ClientSession(connector=theirs.connector, read_bufsize=READ_BYTES)
+    theirs.detach()
+    api.rest_client.pool_manager = session
+    return KubernetesClient(api, session)
+
+
+def _find_proxy(host: str) -> str | None:
+    """Return the proxy that the environment names for the API server."""
+    url = urlsplit(host)
+    return None if proxy_bypass(url.hostname or "") else getproxies().get(url.scheme)
 
 
 async def send(
@@ -84,7 +105,7 @@ async def send(
         AlreadyExists, Conflict, Invalid, Misconfigured, NotFound, Unavailable: By the server's status.
     """
     headers = {"Accept": accept, "Content-Type": content_type}
-    async with _response(client, method, path, query or {}, headers, body, REQUEST_SECONDS) as response:
+    async with _response(client, method, path, query or {}, headers, body, REQUEST_TIMEOUT) as response:
         return _parse_object(await response.read())
 
 
@@ -105,9 +126,7 @@ async def watch(
         "allowWatchBookmarks": "true",
         "timeoutSeconds": str(WATCH_SECONDS),
     }
-    async with _response(
-        client, "GET", path, query, {"Accept": JSON}, None, (CONNECT_SECONDS, SILENCE_SECONDS)
-    ) as response:
+    async with _response(client, "GET", path, query, {"Accept": JSON}, None, WATCH_TIMEOUT) as response:
         async for line in _read_lines(response.content):
             event = _parse_object(line)
             if event["type"] == "ERROR":
@@ -131,19 +150,21 @@ async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 @asynccontextmanager
 async def _response(
     client: KubernetesClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str],
-    body: object, seconds: float | tuple[float, float],
+    body: object, limits: aiohttp.ClientTimeout,
 ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
     try:
-        response: aiohttp.ClientResponse = await client.api.call_api(
-            path,
+        headers = {**client.api.default_headers, **headers}
+        await client.api.update_params_for_auth(headers, [], ["BearerToken"])
+        configuration = client.api.configuration
+        response = await client.session.request(
             method,
-            {},
-            list(query.items()),
-            headers,
-            body=body,
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=seconds,
+            f"{configuration.host}{path}?{urlencode(query)}" if query else configuration.host + path,
+            headers=headers,
+            data=None if body is None else json.dumps(body),
+            timeout=limits,
+            proxy=configuration.proxy,
+            proxy_headers=configuration.proxy_headers,
+            server_hostname=configuration.tls_server_name,
         )
         client.calendar.record(response.headers)
         async with response:

@@ -4,7 +4,9 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
+from aiohttp import ClientSession
 from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.model.times import Clock, utc_now
@@ -50,11 +52,13 @@ class KubernetesClient:
 
     Attributes:
         api: The library's client.
+        session: Sends its requests.
         calendar: Shows the server's time.
     """
 
-    def __init__(self, api: ApiClient) -> None:
+    def __init__(self, api: ApiClient, session: ClientSession) -> None:
         self.api = api
+        self.session = session
         self.calendar = ServerCalendar()
 
     async def close(self) -> None:
@@ -62,6 +66,7 @@ class KubernetesClient:
         await self.api.close()
 
 
+@lru_cache(maxsize=1)  # all answers of one second have the same
 def _read_date(text: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(text)
