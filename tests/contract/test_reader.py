@@ -127,6 +127,13 @@ def test_an_unknown_field_is_told_beside_the_one_that_it_looks_like(name, guess)
     assert reader.faults == [Fault(name, f"unknown; {guess}known are max_size, width")]
 
 
+@pytest.mark.parametrize(("name", "guess"), [("W", "did you mean width? "), ("q", "")])
+def test_an_unknown_field_that_others_have_is_told_beside_ours(name, guess):
+    reader = Reader({name: 1})
+    reader.unknown(("width",), {"w": "width", "q": "quality"})
+    assert reader.faults == [Fault(name, f"unknown; {guess}known are width")]
+
+
 def test_an_unknown_field_of_megabytes_is_not_repeated_whole():
     reader = Reader({"w" * 10_000: 1})
     reader.unknown(("width",))

@@ -88,8 +88,12 @@ class Reader:
         """Return a field as it was given, of any type; None if there is none."""
         return self._value(name)
 
-    def unknown(self, known: Iterable[str]) -> None:
-        """Note the fields that are not among the known ones, until there are `MAX_FAULTS` faults."""
+    def unknown(self, known: Iterable[str], hints: Mapping[str, str] | None = None) -> None:
+        """Note the fields that are not among the known ones, until there are `MAX_FAULTS` faults.
+
+        Args:
+            hints: Other names, in small letters, and the known one that a fault suggests for each.
+        """
         if self._tolerant:
             return
         names = set(map(self.spelled, known))
@@ -97,10 +101,12 @@ class Reader:
             if len(self.faults) >= MAX_FAULTS:
                 return
             if name not in names:
-                self.faults.append(self._unknown(name, sorted(names)))
+                self.faults.append(self._unknown(name, sorted(names), (hints or {}).get(name.lower())))
 
-    def _unknown(self, name: str, names: Sequence[str]) -> Fault:
+    def _unknown(self, name: str, names: Sequence[str], meant: str | None) -> Fault:
         guess = _suggest(name, names) if len(self.faults) < _MAX_GUESSES else ""
+        if meant in names:
+            guess = f"did you mean {meant}? "
         shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}..."
         return Fault(
             f"{self._path}.{shown}".lstrip("."), f"unknown; {guess}known are {', '.join(names) or 'none'}"

@@ -345,3 +345,22 @@ def test_uppy_with_its_defaults_works(service):
         "POST", "/api/resize", ASYNC, files=[("file", ("photo.jpg", JPEG))], data=data
     )
     assert answer.status_code == 202, answer.text
+
+
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [({"w": 10}, "width"), ({"bg": "red"}, "background"), ({"fit": "crop"}, "cover")],
+    ids=str,
+)
+def test_words_of_other_services_are_answered_with_ours(service, options, meant):
+    answer = service.client.post_image(**options)
+    assert (answer.status_code, fault_names(answer)) == (400, list(options))
+    assert f"did you mean {meant}?" in answer.json()["detail"]
+
+
+def test_words_of_other_services_are_answered_with_ours_in_a_list_of_results_too(service):
+    answer = service.client.post_job(
+        {"items": [{"url": "https://example.org/a.jpg"}], "variants": [{"w": 10}]}
+    )
+    assert answer.status_code == 400
+    assert "did you mean width?" in answer.json()["detail"]

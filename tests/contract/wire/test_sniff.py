@@ -1,3 +1,5 @@
+from base64 import b64encode
+
 import pytest
 
 from imagejobs_contract.codes import Code
@@ -55,6 +57,22 @@ def test_only_the_start_counts(magic):
         (b"FUJIFILMCCD-RAW 0201", "RAF"), (b"IIRO\x08\x00\x00\x00", "camera raw"),
         (FTYP + b"isom\x00\x00\x02\x00isommp42", "a film"), (FTYP + b"qt  \x00", "a film"),
         (b"\x00\x00\x01\x00\x01\x00\x10\x10", "ICO"), (b"qoif\x00", "QOI"), (b"P6\n4 4\n255\n", "PNM"),
+        ("<?xml version='1.0'?><svg>".encode("utf-16"), "SVG"),
+        (b"\xfe\xff" + "<svg>".encode("utf-16-be"), "SVG"),
+        *((b64encode(head), "an image as Base64 text") for head in (
+            b"\xff\xd8\xff\xe0" + bytes(9), b"\x89PNG\r\n\x1a\n" + bytes(9),
+            b"GIF89a" + bytes(9), b"GIF87a" + bytes(9),
+            b"RIFF\x0a\x0b\x0c\x0dWEBPVP8 ", FTYP + b"heic" + bytes(9),
+        )),
+        (b"data:image/svg+xml;base64,PHN2Zz4=", "an image as Base64 text"),
+        (FTYP + b"avci\x00", "a HEIF of another coding"),
+        (b"\x00\x00\x00\x08wide\x00\x00\x00\x00mdat", "a film"), (b"FLV\x01\x05", "a film (FLV)"),
+        (b"\x00\x00\x01\xba\x44", "a film (MPEG)"), (b"OggS\x00\x02", "a film or sound (Ogg)"),
+        (b"Pf\n1 1\n", "PFM"),
+        (bytes.fromhex("3026b2758e66cf11a6d9"), "a film (WMV)"),
+        (b"#define a_width 8\n", "XBM"), (b"/* XPM */\n", "XPM"),
+        (b"FORM\x00\x00\x00\x20ILBMBMHD", "ILBM"), (b"\x59\xa6\x6a\x95\x00", "a Sun raster"),
+        (b"RIFF\x00\x00\x00\x00ACONLIST", "an animated cursor"), (b"\xff\x10\xff\x50\x00", "JPEG XS"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\x04CgBI\x50\x00\x20\x02", "an iOS PNG"),
         (b"\x00\x00\x02" + bytes(5) + bytes(4) + b"\x10\x00\x10\x00\x18\x00", "TGA"),
         (bytes(128) + b"DICM", "DICOM"), (b"\x76\x2f\x31\x01\x02", "OpenEXR"),
@@ -70,7 +88,23 @@ def test_a_format_that_is_known_and_not_read_is_named(head, name):
 
 @pytest.mark.parametrize(
     "head",
-    [b"", b"hello", b"<html><body>", b"PK\x03\x04", b"<?xml version='1.0'?><feed>", bytes(300)],
+    [
+        b"",
+        b"hello",
+        b"<html><body>",
+        b"PK\x03\x04",
+        b"<?xml version='1.0'?><feed>",
+        bytes(300),
+        "<?xml?><feed>".encode("utf-16"),
+        b"/9j/ is no image",
+        b"data:text/plain;base64,aGVsbG8=",
+        b"get free stuff",
+        b"FORMAL DRESS",
+        b"#define width 8",
+        b"Perfect\n",
+        b"UklGR is a word",
+        b"RIFF\x00\x00\x00\x00WAVEfmt ",
+    ],
     ids=repr,
 )
 def test_what_is_no_picture_at_all_is_not_called_one(head):

@@ -58,7 +58,7 @@ class SchemaRecorder(Reader):
         super().__init__({})
         self.schemas: dict[str, Schema] = {}
 
-    def unknown(self, known: Iterable[str]) -> None:
+    def unknown(self, known: Iterable[str], hints: Mapping[str, str] | None = None) -> None:
         """Do nothing: an empty request has no unknown field."""
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:

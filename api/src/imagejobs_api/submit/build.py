@@ -17,7 +17,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.options import AUTO, Format, Variant, read_variant
+from imagejobs_contract.model.options import AUTO, NAME_HINTS, Format, Variant, read_variant
 from imagejobs_contract.model.spec import DeletionPolicy, Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import file_names, s3_keys, source_prefixes
@@ -88,7 +88,7 @@ def _read_options(
         options |= _choose_formats(named_formats(accept))
     chosen = {name: value for name, value in options.items() if name not in form.fixed}
     reader = Reader(chosen, "", received.faults)
-    reader.unknown(form.option_fields)
+    reader.unknown(form.option_fields, NAME_HINTS)
     for name in [each for each in form.fixed if each in options]:
         reader.fault(name, f"is always {form.fixed[name]} here; /api/resize lets you choose")
     for name in [each for each in form.required if not reader.has(each)]:

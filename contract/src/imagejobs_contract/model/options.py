@@ -126,13 +126,17 @@ def _name_corners() -> dict[str, str]:
 
 
 GRAVITY_ALIASES = {"centre": "center", "middle": "center", **_name_corners()}
+NAME_HINTS = {
+    "w": "width", "h": "height", "q": "quality", "g": "gravity", "bg": "background", "f": "format",
+    "fm": "format", "fmt": "format", "type": "format", "mode": "fit", "upscale": "enlarge",
+}  # fmt: skip
 FIT_HINTS = {
     "crop": "cover", "thumb": "cover", "pad": "contain", "letterbox": "contain", "stretch": "fill",
     "exact": "fill", "scale-down": "inside", "max": "inside", "limit": "inside", "clip": "inside",
     "min": "outside",
 }  # fmt: skip
 GRAVITY_HINTS = {"smart": "entropy", "attention": "entropy", "auto": "entropy"}
-"""Words of other services: they mean nearly the same, so a fault names ours."""
+"""Names and words of other services: they mean nearly the same, so a fault names ours."""
 MAX_SIZE_BY_ALIASES = {"colors": "palette", "colours": "palette"}
 SUBSAMPLING_ALIASES = {"444": "4:4:4", "420": "4:2:0"}
 NO_ALIASES: dict[str, str] = {}

@@ -8,6 +8,7 @@ from imagejobs_contract.model.items import KEY_PATTERN, URL_PATTERN, Item, item_
 from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import (
     MAX_VARIANT_NAME_LENGTH,
+    NAME_HINTS,
     NAMES,
     VARIANT_NAME,
     Variant,
@@ -117,7 +118,7 @@ def read_variant_list(reader: Reader) -> tuple[Variant, ...]:
     readers = reader.children("variants", limits.MAX_VARIANTS)
     variants = []
     for each in readers:
-        each.unknown(("name", *NAMES.values()))
+        each.unknown(("name", *NAMES.values()), NAME_HINTS)
         name = (
             each.text(
                 "name",

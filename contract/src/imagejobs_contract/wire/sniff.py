@@ -24,6 +24,10 @@ _UNREAD: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("SVG", re.compile(
         rb"(\xef\xbb\xbf)?\s*(<svg[\s>]|(<\?xml|<!--|<!DOCTYPE svg).*?(<svg[\s>]|DOCTYPE svg))", re.DOTALL
     )),
+    ("SVG", re.compile(rb"\xff\xfe<\x00.*?s\x00v\x00g\x00|\xfe\xff\x00<.*?\x00s\x00v\x00g", re.DOTALL)),
+    ("an image as Base64 text", re.compile(
+        rb"data:image/[\w.+-]+;base64,|iVBORw0KGgo|/9j/[24]|R0lGOD[dl]h|UklGR[\w+/]{6}XRUJQ|AAAA[\w+/]{2}Z0eX"
+    )),
     ("PDF", re.compile(rb"\s*%PDF-")),
     ("PostScript (EPS)", re.compile(rb"%!PS|\xc5\xd0\xd3\xc6")),
     ("PSD", re.compile(rb"8BPS")),
@@ -38,12 +42,27 @@ _UNREAD: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         rb"....(ftyp(iso[m0-9]|mp4[12v]|M4[VAP]|avc1|qt  |3g[p2s]|f4v|dash|MSNV|mmp4)|moov|mdat)",
         re.DOTALL,
     )),
+    ("a HEIF of another coding", re.compile(
+        rb"....ftyp(avc[is]|j2k[is]|j2is|jpeg|jpgs|vvi[cs]|evb[is])", re.DOTALL
+    )),
+    ("a film (MOV)", re.compile(rb"\x00\x00..(wide|free|skip|pnot)", re.DOTALL)),
+    ("a film (MPEG)", re.compile(rb"\x00\x00\x01[\xb3\xba]")),
+    ("a film (FLV)", re.compile(rb"FLV\x01")),
+    ("a film (WMV)", re.compile(rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11")),
+    ("a film or sound (Ogg)", re.compile(rb"OggS\x00")),
     ("a film (WebM or Matroska)", re.compile(rb"\x1a\x45\xdf\xa3")),
     ("a film (AVI)", re.compile(rb"RIFF....AVI ", re.DOTALL)),
     ("ICO", re.compile(rb"\x00\x00[\x01\x02]\x00[\x01-\xff]\x00")),
     ("ICNS", re.compile(rb"icns")),
     ("QOI", re.compile(rb"qoif")),
     ("PNM (PBM, PGM, PPM, PAM)", re.compile(rb"P[1-7]\s")),
+    ("PFM", re.compile(rb"P[Ff]\r?\n")),
+    ("XBM", re.compile(rb"#define \w+_width \d")),
+    ("XPM", re.compile(rb"/\* XPM \*/")),
+    ("a Sun raster", re.compile(rb"\x59\xa6\x6a\x95")),
+    ("ILBM", re.compile(rb"FORM....(ILBM|PBM )", re.DOTALL)),
+    ("an animated cursor (ANI)", re.compile(rb"RIFF....ACON", re.DOTALL)),
+    ("JPEG XS", re.compile(rb"\xff\x10\xff\x50")),
     ("OpenEXR", re.compile(rb"\x76\x2f\x31\x01")),
     ("Radiance HDR", re.compile(rb"#\?(RADIANCE|RGBE)")),
     ("DDS", re.compile(rb"DDS \x7c\x00\x00\x00")),

@@ -67,6 +67,13 @@ def test_contain_puts_the_picture_where_gravity_names():
     assert (shape.canvas, shape.size, shape.offset) == ((300, 300), (300, 200), (0, 100))
 
 
+def test_the_odd_pixel_of_contain_goes_to_the_right_and_below():
+    for more in range(12):
+        for size, side in (((10 + more, 10), 0), ((10, 10 + more), 1)):
+            shape = fit((10, 10), Variant(width=size[0], height=size[1], fit=Fit.CONTAIN))
+            assert (shape.size, shape.offset[side]) == ((10, 10), more // 2)
+
+
 @given(sizes, sides, sides, st.booleans())
 def test_inside_never_leaves_the_box_and_keeps_the_ratio(source, width, height, enlarge):
     shape = fit(source, Variant(width=width, height=height, enlarge=enlarge))

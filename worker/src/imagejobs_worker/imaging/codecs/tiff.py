@@ -34,7 +34,7 @@ _SHORT = 3
 """TIFF's type of 16 bits."""
 _CANON_RAW = b"CR\x02"
 _MAX_SUB_DIRECTORIES = 16
-_WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _SEPARATE_PLANES = 0, 1, 2
 _TWELVE = 12
 """Bits, which Pillow holds as 16 without scaling them."""
 _NATIVE_MODES = {
@@ -110,6 +110,8 @@ def _open(source: bytes) -> ImageFile.ImageFile:
     except UnidentifiedImageError:
         from PIL import TiffImagePlugin
 
+        if image := _open_as_twin(source):
+            return image
         try:
             # An entry that cannot be read hides those behind it; the pixels may be of a usual kind.
             TiffImagePlugin.TiffImageFile(BytesIO(tiff_directory.rewrite(source)))
@@ -120,14 +122,40 @@ def _open(source: bytes) -> ImageFile.ImageFile:
         raise
 
 
-def _describe(source: bytes) -> str:
-    """Return the kind of a TIFF in words; empty if it says of no pixels where they are."""
+def _open_as_twin(source: bytes) -> ImageFile.ImageFile | None:
+    """Open deep greys that Pillow does not list as those that it does: from black to white, and signed.
+
+    Their samples are stored alike; what they mean is decided after decoding, by the file's own tags.
+    """
+    for kind_of_twin in (_UNSIGNED, _SIGNED):
+        changed = {_PHOTOMETRIC: _BLACK_IS_ZERO, _SAMPLE_FORMAT: kind_of_twin, _PLANES: 1}
+        try:
+            image = Image.open(BytesIO(tiff_directory.rewrite(source, values=changed)), formats=["TIFF"])
+        except (UnidentifiedImageError, struct.error):
+            continue
+        own = _read_directory(source)
+        bits, kind = own.get(_BITS, (0,)), own.get(_SAMPLE_FORMAT, (_UNSIGNED,))
+        is_grey = own.get(_PHOTOMETRIC) in (_WHITE_IS_ZERO, _BLACK_IS_ZERO) and len(bits) == 1
+        if not is_grey or bits[0] <= 8 or tuple(kind) != (_UNSIGNED,):
+            return None
+        image.tag_v2[_PHOTOMETRIC], image.tag_v2[_SAMPLE_FORMAT] = own[_PHOTOMETRIC], (_UNSIGNED,)  # type: ignore[attr-defined]
+        return image
+    return None
+
+
+def _read_directory(source: bytes) -> Mapping[int, Any]:
     from PIL import TiffImagePlugin
 
     file = BytesIO(tiff_directory.rewrite(source, pixels_only=True))
     directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
     file.seek(directory.next)
     directory.load(file)
+    return directory
+
+
+def _describe(source: bytes) -> str:
+    """Return the kind of a TIFF in words; empty if it says of no pixels where they are."""
+    directory = _read_directory(source)
     if not _PIXEL_OFFSETS & set(directory):
         return ""
     bits = directory.get(_BITS, (1,))

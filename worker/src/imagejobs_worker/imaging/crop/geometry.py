@@ -100,7 +100,8 @@ def _contain(source: Size, variant: Variant) -> Geometry:
     canvas = (variant.width or source[0], variant.height or source[1])
     size = _scale_size(source, variant)
     x, y = _ANCHORS.get(variant.gravity, _CENTER)
-    offset = (round((canvas[0] - size[0]) * x), round((canvas[1] - size[1]) * y))
+    # Of an odd number of pixels the one more goes to the right and below, as sharp and imgproxy have it.
+    offset = (int((canvas[0] - size[0]) * x), int((canvas[1] - size[1]) * y))
     return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, canvas, offset)
 
 

@@ -5,13 +5,13 @@ lie outside the file. Pixels stay at their places. Pure; bounded, because the fi
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 _BIG = 43
 _MAX_ENTRIES = 4096
 _TYPE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_LONG, _BIG_TYPES = 4, {16: "Q", 17: "q", 18: "Q"}
+_SHORT, _LONG, _BIG_TYPES = 3, 4, {16: "Q", 17: "q", 18: "Q"}
 """Numbers of 64 bits, which only a BigTIFF has."""
 _INLINE_BYTES = 4
 _POINTERS = frozenset({330, 34_665, 34_853, 40_965})
@@ -52,12 +52,13 @@ def is_big_endian_bigtiff(source: bytes) -> bool:
     return source[:4] == b"MM\0\x2b"
 
 
-def rewrite(source: bytes, *, pixels_only: bool = False) -> bytes:
+def rewrite(source: bytes, *, pixels_only: bool = False, values: Mapping[int, int] | None = None) -> bytes:
     """Return a TIFF with a new directory behind its end: a classic one, without entries that cannot be read.
 
     Args:
         source: A TIFF.
         pixels_only: Metadata is left out too.
+        values: Tag -> number of 16 bits, in place of what the file has.
 
     Raises:
         struct.error: There is no directory.
@@ -70,7 +71,10 @@ def rewrite(source: bytes, *, pixels_only: bool = False) -> bytes:
         if not (is_big and entry.tag in _POINTERS)
         and (not pixels_only or entry.tag in _PIXELS or entry.tag in _RAW)
     ]
-    return _write(source, order, entries)
+    new = values or {}
+    entries = [entry for entry in entries if entry.tag not in new]
+    entries += [_Entry(tag, _SHORT, 1, struct.pack(f"{order}H", value)) for tag, value in new.items()]
+    return _write(source, order, sorted(entries))
 
 
 def _read(source: bytes, order: str, *, is_big: bool) -> Iterator[_Entry]:
