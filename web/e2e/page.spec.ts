@@ -96,6 +96,11 @@ test("three samples show what the settings do before anything starts", async ({ 
   const seen = watchBrowser(page);
   const requests: string[] = [];
   page.on("request", (each) => each.method() === "POST" && requests.push(new URL(each.url()).pathname));
+  const bodies: number[] = [];
+  page.on("requestfinished", (each) => {
+    if (!each.url().endsWith("/api/sample")) return;
+    void each.allHeaders().then((headers) => bodies.push(Number(headers["content-length"])));
+  });
   const newestJob = async () => {
     const { jobs } = (await (await request.get("/api/jobs?limit=1")).json()) as { jobs: { job_id: string }[] };
     return jobs[0]?.job_id;
@@ -126,7 +131,9 @@ test("three samples show what the settings do before anything starts", async ({ 
   await page.getByLabel("Width (pixels)").fill("200");
   await expect.poll(naturalWidth).toBe(200);
   expect(requests).not.toContain("/api/batch");
-  await page.getByRole("button", { name: "Choose anew" }).click();
+  await expect.poll(() => bodies.length).toBeGreaterThanOrEqual(9);
+  expect(bodies.filter((each) => each > 20_000)).toHaveLength(3); // each file was sent once
+  await page.getByRole("button", { name: "Start over" }).click();
   await expect(page.getByText("Drop pictures or a folder")).toBeVisible();
   expect(await newestJob()).toBe(before);
   expect(seen.complaints).toEqual([]);
@@ -166,9 +173,40 @@ test("a format that the browser cannot show has a preview from the server", asyn
   await page.getByRole("button", { name: "Make it smaller" }).click();
   await page.locator("button.card").click();
   await expect(page.getByText("This browser cannot show the result")).toBeVisible();
-  await expect(page.getByRole("dialog").getByAltText("scan.tif")).toBeVisible();
+  await expect(page.getByRole("dialog").getByAltText("scan.tif", { exact: true })).toBeVisible();
   await expectAccessible(page);
+
+  await page.reload(); // the original is gone from this page, and the server still has it
+  const card = page.locator("button.card img");
+  await expect.poll(() => card.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(1600);
+  await page.locator("button.card").click();
+  await expect(page.getByRole("dialog").getByAltText("scan.tif", { exact: true })).toBeVisible();
   expect(seen.complaints).toEqual([]);
+});
+
+test("before and after are compared after a reload, too", async ({ page }) => {
+  await page.goto("/");
+  await send(page, photos().slice(0, 1));
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible();
+  await page.reload();
+  await page.locator("button.card").click();
+  await expect(page.getByText("The original is no longer on this page")).toBeVisible();
+  const before = page.getByRole("dialog").getByAltText("Before: photo-00.jpg");
+  await expect.poll(() => before.evaluate((each: HTMLImageElement) => each.naturalWidth)).toBe(1600);
+  await expectAccessible(page);
+});
+
+test("what was used is told, day by day", async ({ page }) => {
+  await page.goto("/");
+  await send(page, photos().slice(0, 1));
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible();
+  await expect(async () => {
+    await page.goto("/");
+    await expect(page.getByRole("heading", { name: "The last 31 days" })).toBeVisible({ timeout: 1000 });
+  }).toPass({ timeout: 60_000 });
+  await page.getByText("Day by day").click();
+  await expect(page.getByRole("table").getByRole("row").nth(1)).toContainText("%");
+  await expectAccessible(page);
 });
 
 test("a HEIC of a phone is shown before and after", async ({ page }) => {
@@ -198,7 +236,7 @@ test("suspended, resumed and cancelled by its buttons", async ({ page }) => {
   await send(page, [...photos(), ...photos()]);
   await page.getByRole("button", { name: "Pause" }).click();
   await expect(page.getByRole("heading", { name: "Paused" })).toBeVisible();
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(page.getByRole("heading", { name: /Cancelled|Done/ })).toBeVisible();
 });
@@ -296,7 +334,7 @@ test("what can succeed is tried again, the rest can be taken back", async ({ pag
     const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name }).click()]);
     return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
   };
-  const zip = await saved("Get the failed originals");
+  const zip = await saved("Download failed originals");
   expect(zip.name).toMatch(/-failed-sources\.zip$/);
   expect(zip.bytes.includes("no picture at all")).toBe(true);
   const table = await saved("Table (CSV)");
@@ -389,11 +427,11 @@ test("without a connection a click says so, and works again when there is one", 
   await page.getByRole("button", { name: "Pause" }).click();
   await expect(page.getByRole("heading", { name: "Paused" })).toBeVisible();
   await context.setOffline(true);
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await expect(page.getByText("The connection was lost. Try again.")).toBeVisible();
   await expectAccessible(page);
   await context.setOffline(false);
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Resume" }).click();
   await expect(page.getByRole("heading", { name: "Done" })).toBeVisible({ timeout: 90_000 });
 });
 

@@ -1,4 +1,5 @@
 // Takes pictures of the page's states: node e2e/screenshots.mjs URL FOLDER PHOTO... (see CONTRIBUTING.md).
+// With DOCS=yes only those that docs/ has, in its size.
 import { mkdirSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { chromium } from "@playwright/test";
@@ -14,10 +15,12 @@ const files = Array.from({ length: Number(process.env.COPIES ?? 3) }, (_, copy) 
   })),
 ).flat();
 files.push({ name: "notes.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture at all") });
-const sizes = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
+const sizes = process.env.DOCS
+  ? { docs: { width: 960, height: 640 } }
+  : { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
 let job = "";
 for (const [device, viewport] of Object.entries(sizes)) {
-  for (const colorScheme of ["light", "dark"]) {
+  for (const colorScheme of process.env.DOCS ? ["light"] : ["light", "dark"]) {
     const context = await browser.newContext({ viewport, colorScheme, locale: "en-GB", hasTouch: device === "phone" });
     const page = await context.newPage();
     page.on("console", (message) => message.type() === "error" && console.log(device, message.text()));

@@ -1,12 +1,12 @@
 // Pictures that were chosen and are not sent yet: what the settings make of some of them, and of all about.
-import { Button, Group, Text, Title, VisuallyHidden } from "@mantine/core";
+import { Button, Group, Text, Title } from "@mantine/core";
 import { Suspense, lazy, useEffect, useState } from "react";
 import type { Output, Result } from "./api";
 import { Chooser } from "./Chooser";
 import { formatBytes, formatPercent, showName } from "./format";
 import { explain, isKeyProblem, useWords } from "./page";
 import { ALL_SIZES, Sizes, Thumbnail } from "./Pictures";
-import { type Sample, estimateBytes, upToDate, useSamples } from "./samples";
+import { type Sample, estimateBytes, useSamples } from "./samples";
 import { forgetChosen, sendChosen } from "./upload";
 
 const Picture = lazy(() => import("./Picture"));
@@ -47,23 +47,29 @@ export function Chosen({ files, query, onKeyNeeded }: Props) {
 
 function Estimate({ files, samples, bytes }: { files: File[]; samples: Sample[]; bytes: number }) {
   const { t, language } = useWords();
-  const after = estimateBytes(files, samples);
   const isBusy = samples.some((each) => each.isBusy);
-  if (!samples.length) return <Text c="dimmed">{t.noSamples}</Text>;
-  if (after === null) return <Text c="dimmed">{isBusy ? t.sampling : t.noEstimate}</Text>;
-  const size = formatBytes(after, language);
-  const sizes = Math.max(...upToDate(samples).map((each) => each.result?.outputs.length ?? 0));
-  const saves = after <= bytes && sizes === 1;
-  const percent = formatPercent(1 - after / bytes, language);
-  const text =
-    sizes > 1 ? t.estimateSizes(size, sizes) : saves ? t.estimate(size, percent) : t.estimateMore(size);
+  // One of three says little, and of other settings nothing.
+  const after = isBusy ? null : estimateBytes(files, samples);
+  const size = formatBytes(after ?? 0, language);
+  const sizes = Math.max(0, ...samples.map((each) => each.result?.outputs.length ?? 0));
+  const share = after === null ? 0 : 1 - after / bytes;
+  const one =
+    Math.abs(share) < 0.005
+      ? t.estimateSame(size)
+      : share > 0
+        ? t.estimate(size, formatPercent(share, language))
+        : t.estimateMore(size);
+  const none = samples.length ? (isBusy ? t.sampling : t.noEstimate) : t.noSamples;
+  const text = after === null ? none : sizes > 1 ? t.estimateSizes(size, sizes) : one;
+  // The same element all the time: a screen reader tells what changes in it.
   return (
-    <>
-      <Text fw={600} className={saves ? "good" : ""}>
-        {text}
-      </Text>
-      <VisuallyHidden role="status">{isBusy ? t.sampling : text}</VisuallyHidden>
-    </>
+    <Text
+      role="status"
+      className={share > 0 && sizes === 1 ? "good" : ""}
+      {...(after === null ? { c: "dimmed" } : { fw: 600 })}
+    >
+      {text}
+    </Text>
   );
 }
 
@@ -99,6 +105,7 @@ function Samples({ samples }: { samples: Sample[] }) {
           <Picture
             result={current.result}
             original={current.file}
+            preview={current.file}
             addressToSave={null}
             onClose={() => setShown(null)}
             onPrevious={step(-1)}
@@ -123,15 +130,16 @@ function SampleCard({ sample, onOpen }: { sample: Sample; onOpen: () => void }) 
     return (
       <div className="card">
         <div className={`thumb ${isBusy ? "waiting" : ""}`}>
-          <span>{problem && !isBusy ? explain(t, problem) : t.sampling}</span>
+          <span>{problem && !isBusy ? t.states.Failed : t.sampling}</span>
         </div>
         <bdi className="name">{name}</bdi>
+        {problem && !isBusy && <span className="sizes bad">{explain(t, problem)}</span>}
       </div>
     );
   }
   return (
     <button type="button" className={`card ${isBusy ? "stale" : ""}`} onClick={onOpen} aria-label={t.openPicture(name)}>
-      <Thumbnail output={output.download_url} original={file} />
+      <Thumbnail output={output.download_url} preview={file} />
       <bdi className="name">{name}</bdi>
       <Sizes result={result} variant={ALL_SIZES} />
     </button>

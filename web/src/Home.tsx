@@ -7,6 +7,7 @@ import { Chosen } from "./Chosen";
 import { formatTime, showName } from "./format";
 import { explain, go, isKeyProblem, useTitle, useWords } from "./page";
 import { SettingsForm } from "./SettingsForm";
+import { Usage } from "./Usage";
 import { onUpload, uploadState } from "./upload";
 
 export function Home({ query, onKeyNeeded }: { query: string; onKeyNeeded: () => void }) {
@@ -22,6 +23,10 @@ export function Home({ query, onKeyNeeded }: { query: string; onKeyNeeded: () =>
       {chosen.length ? <Chosen files={chosen} query={query} onKeyNeeded={onKeyNeeded} /> : <Chooser />}
       <SettingsForm query={query} />
       <EarlierJobs query={query} onKeyNeeded={onKeyNeeded} />
+      <Usage />
+      <Anchor className="for-programs" href="/docs">
+        {t.forPrograms}
+      </Anchor>
     </div>
   );
 }
@@ -71,8 +76,8 @@ function EarlierJobs({ query, onKeyNeeded }: { query: string; onKeyNeeded: () =>
       </Group>
       {fault && <Text c="dimmed">{fault}</Text>}
       {jobs && !jobs.length && <Text c="dimmed">{t.noJobs}</Text>}
-      <Stack gap={0} component="ul" className="job-list">
-        {jobs?.map((job) => (
+      {jobs && jobs.length > 0 && <Stack gap={0} component="ul" className="job-list">
+        {jobs.map((job) => (
           <li key={job.job_id}>
             <Anchor
               href={`/jobs/${job.job_id}${query}`}
@@ -89,7 +94,7 @@ function EarlierJobs({ query, onKeyNeeded }: { query: string; onKeyNeeded: () =>
             <StateBadge state={job.state} />
           </li>
         ))}
-      </Stack>
+      </Stack>}
       {cursor && (
         <Button variant="default" size="xs" mt="sm" onClick={() => void load(cursor)}>
           {t.more}

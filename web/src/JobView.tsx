@@ -19,7 +19,7 @@ import {
 } from "./api";
 import { FINAL, JobFollower, type Snapshot } from "./follow";
 import { formatBytes, formatPercent, formatRate, formatSeconds, formatSmallSeconds, formatTime, showName } from "./format";
-import { copyText, explain, isKeyProblem, useTitle, useWords } from "./page";
+import { copyText, explain, go, isKeyProblem, useTitle, useWords } from "./page";
 import { Pictures } from "./Pictures";
 import { originals } from "./upload";
 
@@ -44,7 +44,7 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
   const total = jobs.reduce((sum, job) => sum + job.total, 0);
   const done = jobs.reduce((sum, job) => sum + job.done, 0);
   useTitle(total ? `${done}/${total} · imagejobs` : "imagejobs");
-  if (problem && !needsKey && jobs.length < sources.length) return <Trouble problem={problem} />;
+  if (problem && !needsKey && jobs.length < sources.length) return <Trouble problem={problem} canStart={!ticket} />;
   if (jobs.length < sources.length) return <Loader aria-label={t.loading} className="loader" />;
   const results = snapshots.flatMap((each) => each.results.filter(Boolean));
   const expires = jobs[0]?.expires;
@@ -58,7 +58,7 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
         )}
       </Group>
       {expires && (
-        <Text size="sm" c="dimmed">
+        <Text size="sm" c="dimmed" mt="xs">
           {t.watchUntil(formatTime(expires, language))}
         </Text>
       )}
@@ -66,6 +66,7 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
         results={results}
         originals={originals}
         addressToSave={(imageId) => saveAddress(jobs, sources[0] as Source, imageId)}
+        canPreview={sources.every((each) => each.canWrite)}
       />
       {jobs.every((job) => FINAL.has(job.state)) && <CopyAs jobs={jobs} sources={sources} />}
     </>
@@ -101,7 +102,7 @@ function useJobs(sources: Source[]): { snapshots: Snapshot[]; followers: JobFoll
   return { snapshots: useSyncExternalStore(store.subscribe, store.read), followers: store.followers };
 }
 
-function Trouble({ problem }: { problem: Problem }) {
+function Trouble({ problem, canStart = false }: { problem: Problem; canStart?: boolean }) {
   const { t } = useWords();
   const [title, hint] =
     problem.status === 404
@@ -117,6 +118,11 @@ function Trouble({ problem }: { problem: Problem }) {
         {title}
       </Title>
       <Text>{hint}</Text>
+      {canStart && problem.status === 404 && (
+        <Button variant="default" size="xs" mt="sm" onClick={() => go("/")}>
+          {t.toStart}
+        </Button>
+      )}
     </Alert>
   );
 }
@@ -135,6 +141,8 @@ function JobBar({ jobs, snapshots }: { jobs: Job[]; snapshots: Snapshot[] }) {
   const cpuSeconds = sum((it) => it.cpu_seconds ?? 0);
   const name = jobs.length === 1 ? jobs[0]?.name : null;
   const error = jobs.find((job) => job.error && job.total > 1)?.error;
+  const isListed = snapshots.some((each) => each.results.some((result) => result?.error?.code === error?.code));
+  const moves = open.some((job) => job.state !== "Suspended");
   const share = total ? (100 * (done + failed)) / total : 0;
   return (
     <section className="job-bar">
@@ -150,8 +158,8 @@ function JobBar({ jobs, snapshots }: { jobs: Job[]; snapshots: Snapshot[] }) {
       <div className="facts">
         <Text fw={600}>{t.done(done, total)}</Text>
         {failed > 0 && <Text className="bad">{t.failedCount(failed)}</Text>}
-        {open.length > 0 && rate > 0 && <Text c="dimmed">{t.rate(formatRate(rate, language))}</Text>}
-        {open.length > 0 && left > 0 && Number.isFinite(left) && (
+        {moves && rate > 0 && <Text c="dimmed">{t.rate(formatRate(rate, language))}</Text>}
+        {moves && left > 0 && Number.isFinite(left) && (
           <Text c="dimmed">{t.left(formatSeconds(left))}</Text>
         )}
         {bytesIn > 0 && !open.length && (
@@ -168,7 +176,7 @@ function JobBar({ jobs, snapshots }: { jobs: Job[]; snapshots: Snapshot[] }) {
           <Text c="dimmed">{t.polling}</Text>
         )}
       </div>
-      {error && <Text className="bad">{explain(t, error)}</Text>}
+      {error && !isListed && <Text className="bad">{explain(t, error)}</Text>}
       <Announcement text={open.length ? `${t.done(done, total)}, ${Math.round(share)} %` : `${t.states[state] ?? state}: ${t.done(done, total)}`} />
     </section>
   );
@@ -265,6 +273,11 @@ function Actions(props: { jobs: Job[]; sources: Source[]; canRetry: (job: Job) =
             label={t.table}
           />
         ))}
+      {canWrite && !open.length && (
+        <Button variant="default" onClick={() => go(`/${window.location.search}`)}>
+          {t.morePictures}
+        </Button>
+      )}
       {fault && (
         <Text className="bad" role="alert">
           {fault}
@@ -318,7 +331,9 @@ function CopyAs({ jobs, sources }: { jobs: Job[]; sources: Source[] }) {
           FORMS.map(([form, name]) => (
             <CopyButton key={form} text={() => all((job) => copyOfJob(job.job_id, form))} label={name} />
           ))}
-        <CopyButton text={() => all((_, source) => picturesHtml(source))} label="<picture>" />
+        {jobs.some((job) => job.done > 0) && (
+          <CopyButton text={() => all((_, source) => picturesHtml(source))} label="<picture>" />
+        )}
       </Group>
     </section>
   );

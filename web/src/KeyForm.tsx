@@ -23,7 +23,7 @@ export function KeyForm({ onEntered }: { onEntered: () => void }) {
   return (
     <form className="narrow" onSubmit={(event) => void submit(event)}>
       <Stack>
-        <Title order={1}>{t.keyTitle}</Title>
+        <Title order={1} size="h2">{t.keyTitle}</Title>
         <Text>{t.keyLead}</Text>
         <PasswordInput
           label={t.key}

@@ -1,6 +1,6 @@
 // One picture, large: before and after under a slider where this page still has the original.
 import { Button, CloseButton, Group, Modal, NativeSelect, Text } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { ReactCompareSlider, ReactCompareSliderImage } from "react-compare-slider";
 import type { Result } from "./api";
 import { showName } from "./format";
@@ -8,25 +8,29 @@ import { CopyButton } from "./JobView";
 import { explain, useWords } from "./page";
 import { Sizes } from "./Pictures";
 import { useShown } from "./previews";
+import type { Original } from "./sampling";
 
 const ZOOMS = [1, 2, 4];
 
 type Props = {
   result: Result;
   original: File | undefined;
+  /** What the server's preview is made of; undefined if it makes none. */
+  preview: Original | undefined;
   addressToSave: string | null;
   onClose: () => void;
   onPrevious: (() => void) | undefined;
   onNext: (() => void) | undefined;
 };
 
-export default function Picture({ result, original, addressToSave, onClose, onPrevious, onNext }: Props) {
+export default function Picture(props: Props) {
+  const { result, original, preview, addressToSave, onClose, onPrevious, onNext } = props;
   const { t } = useWords();
   const [variant, setVariant] = useState(0);
-  const [zoom, setZoom] = useState(0);
+  const { frame, zoom, changeZoom } = useZoom();
   const output = result.outputs[variant] ?? result.outputs[0];
-  const before = useShown(useObjectUrl(original), original);
-  const after = useShown(output?.download_url ?? null, original);
+  const before = useShown(useObjectUrl(original), preview, !original && preview !== undefined);
+  const after = useShown(output?.download_url ?? null, preview);
   // A preview of the original beside the original would compare nothing.
   const canCompare = before.src !== null && !after.isPreview;
   const whole = after.src ?? before.src;
@@ -37,23 +41,27 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
     : before.isBusy
       ? t.previewing
       : before.problem
-        ? explain(t, before.problem)
+        ? original
+          ? explain(t, before.problem)
+          : t.noBefore
         : before.isPreview
-          ? t.isPreview
+          ? original
+            ? t.isPreview
+            : t.isKeptPreview
           : canCompare
             ? ""
             : t.noBefore;
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if ((event.target as HTMLElement).closest("[role=slider], input, select")) return;
-      if (event.key === "+") setZoom((now) => Math.min(ZOOMS.length - 1, now + 1));
-      if (event.key === "-") setZoom((now) => Math.max(0, now - 1));
+      if (event.key === "+") changeZoom(1);
+      if (event.key === "-") changeZoom(-1);
       if (event.key === "ArrowLeft") onPrevious?.();
       if (event.key === "ArrowRight") onNext?.();
     };
     document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
-  }, [onPrevious, onNext]);
+  }, [onPrevious, onNext, changeZoom]);
   if (!output) return null;
   const name = showName(result.name);
   return (
@@ -75,7 +83,7 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
             </Text>
             <CloseButton onClick={onClose} aria-label={t.close} data-autofocus />
           </Group>
-      <div className={`zoom zoom-${ZOOMS[zoom]}`} tabIndex={zoom ? 0 : -1} role={zoom ? "region" : undefined} aria-label={zoom ? name : undefined}>
+      <div ref={frame} className={`zoom zoom-${ZOOMS[zoom]}`} tabIndex={zoom ? 0 : -1} role={zoom ? "region" : undefined} aria-label={zoom ? name : undefined}>
       {canCompare ? (
           <ReactCompareSlider
             className="compare"
@@ -94,11 +102,11 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
         </div>
       )}
       {note && (
-        <Text size="sm" c="dimmed" role="status">
+        <Text size="sm" c="dimmed" mt={6} role="status">
           {note}
         </Text>
       )}
-      <Group justify="space-between" mt="sm">
+      <Group justify="space-between" mt="sm" className="picture-actions">
         <Text component="div">
           <Sizes result={result} variant={variant} />
           <span className="sizes">
@@ -115,10 +123,10 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
               data={result.outputs.map((each, index) => ({ value: String(index), label: each.variant }))}
             />
           )}
-          <Button variant="default" disabled={!zoom} onClick={() => setZoom(zoom - 1)} aria-label={t.zoomOut}>
+          <Button variant="default" disabled={!zoom} onClick={() => changeZoom(-1)} aria-label={t.zoomOut}>
             −
           </Button>
-          <Button variant="default" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)} aria-label={t.zoomIn}>
+          <Button variant="default" disabled={zoom === ZOOMS.length - 1} onClick={() => changeZoom(1)} aria-label={t.zoomIn}>
             +
           </Button>
           <Button variant="default" disabled={!onPrevious} onClick={onPrevious} aria-label={t.previous}>
@@ -143,6 +151,30 @@ export default function Picture({ result, original, addressToSave, onClose, onPr
       </Modal.Content>
     </Modal.Root>
   );
+}
+
+/** Zoom an element that scrolls around the middle of what it shows. */
+function useZoom() {
+  const [zoom, setZoom] = useState(0);
+  const frame = useRef<HTMLDivElement>(null);
+  const middle = useRef({ x: 0.5, y: 0.5 });
+  const changeZoom = useCallback((by: number) => {
+    const element = frame.current;
+    if (element) {
+      middle.current = {
+        x: (element.scrollLeft + element.clientWidth / 2) / element.scrollWidth,
+        y: (element.scrollTop + element.clientHeight / 2) / element.scrollHeight,
+      };
+    }
+    setZoom((now) => Math.max(0, Math.min(ZOOMS.length - 1, now + by)));
+  }, []);
+  useLayoutEffect(() => {
+    const element = frame.current;
+    if (!element) return;
+    element.scrollLeft = middle.current.x * element.scrollWidth - element.clientWidth / 2;
+    element.scrollTop = middle.current.y * element.scrollHeight - element.clientHeight / 2;
+  }, [zoom]);
+  return { frame, zoom, changeZoom };
 }
 
 function useObjectUrl(file: File | undefined): string | null {

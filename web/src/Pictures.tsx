@@ -8,6 +8,7 @@ import { FINAL } from "./follow";
 import { formatBytes, formatPercent, showName } from "./format";
 import { explain, useWords } from "./page";
 import { useShown } from "./previews";
+import type { Original } from "./sampling";
 
 const CARD_PIXELS = 170;
 const GAP_PIXELS = 12;
@@ -17,9 +18,11 @@ type Props = {
   results: Result[];
   originals: ReadonlyMap<string, File>;
   addressToSave: (imageId: string) => string | null;
+  /** Whether the server makes previews for who looks at this. */
+  canPreview: boolean;
 };
 
-export function Pictures({ results, originals, addressToSave }: Props) {
+export function Pictures({ results, originals, addressToSave, canPreview }: Props) {
   const { t } = useWords();
   const { ref, width } = useElementSize();
   const [shown, setShown] = useState<string | null>(null);
@@ -32,6 +35,8 @@ export function Pictures({ results, originals, addressToSave }: Props) {
   const shows = useMemo(() => others.filter((each) => each.outputs.length), [others]);
   const place = shows.findIndex((each) => each.job_id === shown);
   const current = shows[place];
+  // The job has the original: it is not sent again for a preview.
+  const preview = (result: Result) => (canPreview ? result.job_id : undefined);
   return (
     <div ref={ref}>
       {failed.length > 0 && (
@@ -52,7 +57,7 @@ export function Pictures({ results, originals, addressToSave }: Props) {
           {rows.map((row) => (
             <div key={row[0]?.job_id} className={`row columns-${Math.min(columns, 8)}`}>
               {row.map((each) => (
-                <Card key={each.job_id} result={each} original={originals.get(each.job_id)} onOpen={() => setShown(each.job_id)} />
+                <Card key={each.job_id} result={each} preview={preview(each)} onOpen={() => setShown(each.job_id)} />
               ))}
             </div>
           ))}
@@ -63,6 +68,7 @@ export function Pictures({ results, originals, addressToSave }: Props) {
           <Picture
             result={current}
             original={originals.get(current.job_id)}
+            preview={preview(current)}
             addressToSave={addressToSave(current.job_id)}
             onClose={() => setShown(null)}
             onPrevious={place > 0 ? () => setShown(shows[place - 1]?.job_id ?? null) : undefined}
@@ -93,14 +99,16 @@ function Failures({ failed }: { failed: Result[] }) {
   );
 }
 
-function Card({ result, original, onOpen }: { result: Result; original: File | undefined; onOpen: () => void }) {
+type CardProps = { result: Result; preview: Original | undefined; onOpen: () => void };
+
+function Card({ result, preview, onOpen }: CardProps) {
   const { t } = useWords();
   const output = result.outputs[0];
   const name = showName(result.name);
   if (!output) {
     return (
       <div className="card">
-        <div className={`thumb ${FINAL.has(result.state) ? "" : "waiting"}`}>
+        <div className={`thumb ${FINAL.has(result.state) || result.state === "Suspended" ? "" : "waiting"}`}>
           <span>{t.states[result.state] ?? result.state}</span>
         </div>
         <bdi className="name">{name}</bdi>
@@ -109,16 +117,16 @@ function Card({ result, original, onOpen }: { result: Result; original: File | u
   }
   return (
     <button type="button" className="card" onClick={onOpen} aria-label={t.openPicture(name)}>
-      <Thumbnail output={output.download_url} original={original} />
+      <Thumbnail output={output.download_url} preview={preview} />
       <bdi className="name">{name}</bdi>
       <Sizes result={result} />
     </button>
   );
 }
 
-export function Thumbnail({ output, original }: { output: string; original: File | undefined }) {
+export function Thumbnail({ output, preview }: { output: string; preview: Original | undefined }) {
   const { t } = useWords();
-  const shown = useShown(output, original);
+  const shown = useShown(output, preview);
   return (
     <div className={`thumb ${shown.isBusy ? "waiting" : ""}`}>
       {shown.src ? (

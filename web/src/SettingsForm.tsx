@@ -97,6 +97,7 @@ export function SettingsForm({ query }: { query: string }) {
         </>)}
         <TextInput label={`${t.quality} (1–100)`} {...number} max={100} {...field("quality")} />
         {!several && <TextInput label={t.maxSize} placeholder={t.maxSizeHint} {...field("max_size")} />}
+        {!several && takesBackground(settings) && <TextInput label={t.background} placeholder={t.backgroundHint} {...field("background")} />}
       </div>
       <Group mt="sm">
         {!several && <Checkbox label={t.onlyIfSmaller} {...box("only_if_smaller")} />}
@@ -109,6 +110,11 @@ export function SettingsForm({ query }: { query: string }) {
       </Text>
     </section>
   );
+}
+
+/** Return whether a background can be seen: around a border, or where transparency was. */
+function takesBackground({ fit, format, background }: Settings): boolean {
+  return fit === "contain" || format === "jpeg" || background !== "";
 }
 
 /** Return the presets of the server; none where it has none, or does not say. */

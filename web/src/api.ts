@@ -5,6 +5,8 @@ export interface Problem {
   detail: string;
   status: number;
   retryAfterSeconds: number;
+  /** The job that it is about; "" if there is none. */
+  jobId: string;
 }
 
 export class ApiError extends Error {
@@ -73,6 +75,21 @@ export interface Preset {
   variants: Variant[];
 }
 
+export interface UsageSum {
+  jobs: number;
+  images: number;
+  failed: number;
+  bytes_saved: number;
+  saved_percent: number | null;
+  cpu_seconds: number;
+}
+
+export interface Usage {
+  total: UsageSum;
+  /** Oldest first, in UTC; only days on which a job ended. */
+  days: (UsageSum & { day: string })[];
+}
+
 export type CopyForm = "curl" | "cli" | "python" | "yaml";
 
 export interface Batch {
@@ -105,9 +122,9 @@ export function authorization(key = currentKey()): Record<string, string> {
 }
 
 export function toProblem(status: number, text: string, retryAfter: string | null): Problem {
-  let body: Partial<Problem> = {};
+  let body: Partial<Problem & { job_id: string }> = {};
   try {
-    body = JSON.parse(text) as Partial<Problem>;
+    body = JSON.parse(text) as typeof body;
   } catch {
     // A proxy's own page: the status says enough.
   }
@@ -116,6 +133,7 @@ export function toProblem(status: number, text: string, retryAfter: string | nul
     detail: body.detail ?? "",
     status,
     retryAfterSeconds: Number(retryAfter) || 0,
+    jobId: body.job_id ?? "",
   };
 }
 
@@ -203,6 +221,9 @@ export const command = (id: string, action: "suspend" | "resume" | "cancel" | "r
 
 export const listPresets = () => call<{ presets: Preset[] }>("/api/presets").then((body) => body.presets);
 
+/** Return what the caller used in the last month. */
+export const getUsage = () => call<Usage>("/api/usage");
+
 export const copyOfJob = (id: string, form: CopyForm) =>
   request(`/api/jobs/${id}?as=${form}`, { headers: { Accept: "text/plain" } }).then((answer) => answer.text());
 
@@ -239,12 +260,18 @@ interface SampleBody extends Omit<Output, "variant"> {
 /**
  * Make a sample of one picture, and return it as a result.
  *
+ * @param image A file, or the id of an image that the server has: that is not sent again.
  * @throws ApiError also with the code `sample_slow`, which is this page's own: it takes longer than anybody looks.
  */
-export async function postSample(file: File, fields: [string, string][], signal?: AbortSignal): Promise<Result> {
+export async function postSample(
+  image: File | string,
+  fields: [string, string][],
+  signal?: AbortSignal,
+): Promise<Result> {
   const form = new FormData();
   for (const [name, value] of fields) form.append(name, value);
-  form.append("image", file, file.name);
+  if (typeof image === "string") form.append("image_of", image);
+  else form.append("image", image, image.name);
   const answer = await request("/api/sample", {
     method: "POST",
     body: form,
@@ -254,10 +281,11 @@ export async function postSample(file: File, fields: [string, string][], signal?
   const body = (await answer.json()) as SampleBody;
   if (answer.status !== 200) {
     deleteJob(body.job_id);
-    throw new ApiError({ code: "sample_slow", detail: "", status: 202, retryAfterSeconds: 0 });
+    throw new ApiError({ code: "sample_slow", detail: "", status: 202, retryAfterSeconds: 0, jobId: "" });
   }
   const outputs = body.outputs ?? [{ ...body, variant: "" }];
-  return { job_id: body.job_id, name: file.name, state: body.state, bytes_in: file.size, outputs, error: null };
+  const [name, size] = typeof image === "string" ? [image, null] : [image.name, image.size];
+  return { job_id: body.job_id, name, state: body.state, bytes_in: size, outputs, error: null };
 }
 
 /** Delete a job of which nobody needs anything; one that is gone already is as good. */

@@ -41,6 +41,11 @@ export function formatTime(iso: string, language: Language): string {
   return new Intl.DateTimeFormat(localeOf(language), { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }
 
+/** Return a day such as 2026-01-31, which is one of UTC. */
+export function formatDay(iso: string, language: Language): string {
+  return new Intl.DateTimeFormat(localeOf(language), { dateStyle: "medium", timeZone: "UTC" }).format(new Date(iso));
+}
+
 /**
  * Return a file's name as it may be shown: characters that turn the direction of text, or that no screen shows,
  * become visible, so that `photo‮gpj.exe` cannot look like a picture.

@@ -45,8 +45,16 @@ export function explain(
   problem: { code: string; message?: string; detail?: string; advice?: string },
 ): string {
   if (problem.code === "unreachable") return t.unreachable;
-  const told = [problem.message || problem.detail, problem.advice].filter(Boolean).join(" ");
-  return t.errors[problem.code] ?? (told || problem.code);
+  const message = problem.message || problem.detail || "";
+  const known = t.errors[problem.code];
+  // Which address, and what it answered, only the server can say.
+  if (known) return problem.code.startsWith("source_") && message ? `${known} (${message})` : known;
+  if (problem.code === "invalid_options" && message) return `${t.wrongSetting} ${asSentence(message)}`;
+  return [message, problem.advice].flatMap((each) => (each ? asSentence(each) : [])).join(" ") || problem.code;
+}
+
+function asSentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 export function isKeyProblem(problem: Problem | null): boolean {

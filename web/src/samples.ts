@@ -1,10 +1,11 @@
 // Samples: what the settings make of up to three of the chosen pictures, before all of them are sent.
 import { useEffect, useMemo, useRef, useState } from "react";
-import { ApiError, type Problem, type Result, deleteJob, postSample } from "./api";
+import type { ApiError, Problem, Result } from "./api";
+import { dropSample, releaseFile, sampleOf } from "./sampling";
 import { formFields, readSettings } from "./settings";
 
 export const MAX_SAMPLES = 3;
-/** Larger files are not sent again at each change. */
+/** Larger files would be sent for long before anything is seen of them. */
 const MAX_SAMPLE_BYTES = 20_000_000;
 const DEBOUNCE_MS = 600;
 const MAX_TRIES = 5;
@@ -26,16 +27,10 @@ export function pickSamples(files: File[]): File[] {
   return small.filter((each) => picked.includes(each));
 }
 
-/** Return the samples of the present settings; those of the settings before while there are none. */
-export function upToDate(samples: Sample[]): Sample[] {
-  const made = samples.filter((each) => !each.isBusy);
-  return made.length ? made : samples;
-}
-
 /** Return the bytes of all results, as the share of the samples has them; null if there is none. */
 export function estimateBytes(files: File[], samples: Sample[]): number | null {
   let [before, after] = [0, 0];
-  for (const { file, result, problem } of upToDate(samples)) {
+  for (const { file, result, problem } of samples) {
     if (!result || problem) continue;
     before += file.size;
     after += result.outputs.reduce((sum, each) => sum + each.bytes, 0);
@@ -51,12 +46,14 @@ export function useSamples(files: File[], query: string): Sample[] {
   const [samples, setSamples] = useState<Sample[]>([]);
   const [tries, setTries] = useState(0);
   const made = useRef(new Map<File, string>());
+  const held = useRef<File[]>([]);
+  useEffect(() => {
+    release(held.current.filter((each) => !picked.includes(each)), made.current);
+    held.current = picked;
+  }, [picked]);
   useEffect(() => {
     const jobs = made.current;
-    return () => {
-      for (const id of jobs.values()) deleteJob(id);
-      jobs.clear();
-    };
+    return () => release(held.current, jobs);
   }, []);
   useEffect(() => {
     const controller = new AbortController();
@@ -69,13 +66,13 @@ export function useSamples(files: File[], query: string): Sample[] {
 
     async function make(file: File): Promise<void> {
       try {
-        const result = await postSample(file, JSON.parse(fields) as [string, string][], controller.signal);
+        const result = await sampleOf(file, JSON.parse(fields) as [string, string][], controller.signal);
         if (controller.signal.aborted) {
-          deleteJob(result.job_id);
+          void dropSample(file, result.job_id);
           return;
         }
         const replaced = made.current.get(file);
-        if (replaced) deleteJob(replaced);
+        if (replaced) void dropSample(file, replaced);
         made.current.set(file, result.job_id);
         put(file, { result, problem: null });
       } catch (error) {
@@ -94,6 +91,15 @@ export function useSamples(files: File[], query: string): Sample[] {
     };
   }, [picked, fields, tries]);
   return samples;
+}
+
+function release(files: File[], jobs: Map<File, string>): void {
+  for (const file of files) {
+    const id = jobs.get(file);
+    if (id) void dropSample(file, id);
+    jobs.delete(file);
+    releaseFile(file);
+  }
 }
 
 function nothing(file: File): Sample {

@@ -8,6 +8,7 @@ export interface Settings {
   format: string;
   quality: string;
   max_size: string;
+  background: string;
   only_if_smaller: string;
   keep_metadata: string;
   /** The name of a preset of the server; "" for none. */
@@ -39,6 +40,7 @@ export const DEFAULTS: Settings = {
   format: "",
   quality: "80",
   max_size: "",
+  background: "",
   only_if_smaller: "true",
   keep_metadata: "",
   preset: "",

@@ -74,6 +74,12 @@ def render_call(call: Call) -> Html:
     )
 
 
+def first_command(document: Schema) -> Html:
+    """Return the first example of the first call, for those who want to try before they read."""
+    first = next(calls_with_tag(document, document["tags"][0]["name"]))
+    return _render_code(next(command for _, command, _ in _curl_examples(first) if command))
+
+
 def _render_parameters(call: Call) -> Html:
     found = call.operation["parameters"]
     rows = [
@@ -146,7 +152,8 @@ def _file_fields(call: Call) -> set[str]:
 
 
 def _render_code(text: str) -> Html:
-    return tag("pre", tag("code", text)) if text else Html("")
+    # It scrolls, also by the keyboard.
+    return tag("pre", tag("code", text), tabindex="0") if text else Html("")
 
 
 def _format_answer(answer: Any) -> str:

@@ -45,7 +45,13 @@ def _render_header(document: Schema) -> Html:
         f" · OpenAPI {document['openapi']} · version {info['version']}",
         class_="facts",
     )
-    return tag("header", tag("h1", f"{info['title']} API"), links, prose(info["description"]))
+    return tag(
+        "header",
+        tag("h1", f"{info['title']} API"),
+        links,
+        calls.first_command(document),
+        prose(info["description"]),
+    )
 
 
 def _render_contents(document: Schema) -> Html:
