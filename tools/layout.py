@@ -21,6 +21,7 @@ VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "base", "misc
 PICTURES = frozenset(
     {
         Path("cli/src/imagejobs/local/sample.jpg"),
+        Path("docs/page-chosen.png"),
         Path("docs/page-done.png"),
         Path("docs/page-picture.png"),
     }
