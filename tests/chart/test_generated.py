@@ -74,6 +74,8 @@ def test_the_rules_of_the_lease_are_those_that_its_own_tests_run_with_and_there_
             rule["resourceNames"] = [name]
     assert role["rules"] == written["rules"]
     assert (operator["spec"]["replicas"], operator["spec"]["strategy"]["type"]) == (2, "RollingUpdate")
+    budget = one(on, "PodDisruptionBudget", name)["spec"]
+    assert (budget["maxUnavailable"], budget["selector"]) == (1, operator["spec"]["selector"])
 
 
 def test_the_install_file_holds_no_secret_and_nothing_that_only_helm_runs():

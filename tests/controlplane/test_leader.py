@@ -13,12 +13,13 @@ import pytest
 import yaml
 
 from imagejobs_contract.runtime.settings import S3Settings
-from support.clock.waiting import eventually
+from support.clock.waiting import SLOW_SECONDS, eventually
 from support.cluster.client import ControlPlane
 from support.operator.cluster import ROLE, Cluster, photo
 from support.operator.process import Operator, good, operator, s3_environ, worker_thread
 from support.servers import data_servers
 
+pytestmark = pytest.mark.timeout(3 * SLOW_SECONDS)
 LEASE = "imagejobs-operator"
 LEASE_ROLE = ROLE.with_name("rbac-operator-lease.yaml")
 JOB = {"items": [{"name": "0.jpg", "key": "in/0.jpg"}], "variants": [{"name": "a", "width": 8}]}
@@ -95,13 +96,13 @@ def test_the_other_one_goes_on_when_the_holder_is_killed_or_stops(
         assert not waiter.says("leads")
         leader.kill()
         cluster.create("second", JOB)
-        cluster.wait_for_state("second", "Succeeded", seconds=600)
+        cluster.wait_for_state("second", "Succeeded")
         assert waiter.says("leads")
         with operator(tmp_path, environ, begins_with="waits for the Lease") as third:
             assert waiter.stop() == 0
             assert third.process.poll() is None
             cluster.create("third", JOB)
-            cluster.wait_for_state("third", "Succeeded", seconds=600)
+            cluster.wait_for_state("third", "Succeeded")
             assert third.stop() == 0
         assert holder(cluster) == "", "it was given back"
 
@@ -116,13 +117,13 @@ def test_a_holder_that_was_frozen_writes_nothing_and_ends(
         cluster.create("first", JOB)  # lies in its socket when it wakes
         waiter.wait_for("leads")
         with worker_thread(environ["REDIS_URL"], good):
-            cluster.wait_for_state("first", "Succeeded", seconds=600)
+            cluster.wait_for_state("first", "Succeeded")
         cluster.create("second", JOB)
-        cluster.wait_for_state("second", "Queued", seconds=600)
+        cluster.wait_for_state("second", "Queued")
         before = versions(cluster)
     finally:
         leader.process.send_signal(signal.SIGCONT)
-    eventually(lambda: leader.process.poll() is not None, seen=leader.log.read_text)
+    eventually(lambda: leader.process.poll() is not None, SLOW_SECONDS, seen=leader.log.read_text)
     assert leader.process.returncode == 1
     assert versions(cluster) == before
     assert holder(cluster) not in ("", frozen)

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from imagejobs_contract.model.output_names import default_prefix
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from support.api.process import Api
-from support.clock.waiting import eventually
+from support.clock import waiting
+from support.clock.waiting import SLOW_SECONDS
 from support.cluster.client import ControlPlane
 from support.operator.cluster import Cluster, photo
 from support.operator.process import Operator, good, operator, s3_environ, worker_thread
@@ -27,6 +29,9 @@ from support.servers import data_servers
 from support.servers.otlp_collector import collector
 from support.servers.webhook_receiver import SECRET, receiver
 
+pytestmark = pytest.mark.timeout(3 * SLOW_SECONDS)
+eventually = partial(waiting.eventually, seconds=SLOW_SECONDS)
+WAIT = f"--timeout={SLOW_SECONDS:.0f}s"
 VARIANT = {"name": "default", "width": 32, "format": "jpeg"}
 GIVEN = {"sources": ["in/"], "callbacks": True, "pods": 100}
 RESTRICTED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
@@ -104,7 +109,7 @@ def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(
     cluster: Cluster, running: Operator, redis: str
 ) -> None:
-    eventually(cluster.is_tidy, 60)
+    eventually(cluster.is_tidy)
     with worker_thread(redis, good):
         before = cluster.writes()
         cluster.create("small", spec(2, ttlSecondsAfterFinished=2))
@@ -124,7 +129,7 @@ def test_the_end_of_a_job_is_told_and_told_again(cluster: Cluster, running: Oper
     with worker_thread(redis, good), receiver() as hooks:
         uid = cluster.create("told", spec(1, callback={"url": hooks.url()}))["metadata"]["uid"]
         cluster.plane.kubectl(
-            "wait", "--for=condition=CallbackDelivered", "--timeout=20s", "-n", cluster.namespace, "ij/told"
+            "wait", "--for=condition=CallbackDelivered", WAIT, "-n", cluster.namespace, "ij/told"
         )
         status = cluster.get("told")["status"]
         assert (
@@ -242,9 +247,7 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(
     status = cluster.wait_for_state("many", "Succeeded")
     assert status["items"] == {"total": 25, "active": 0, "succeeded": 25, "failed": 0}
     assert status["results"]["key"] == f"jobs/{uid}/results/"
-    cluster.plane.kubectl(
-        "wait", "--for=condition=Finished", "--timeout=5s", "-n", cluster.namespace, "ij/many"
-    )
+    cluster.plane.kubectl("wait", "--for=condition=Finished", WAIT, "-n", cluster.namespace, "ij/many")
     columns = cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "--no-headers").split()
     assert columns[:6] == ["many", "Succeeded", "100%", "25", "0", "25"]
     assert asyncio.run(S3Objects(s3).head(f"{default_prefix(cluster.namespace, 'many', uid)}/24.jpg"))
@@ -257,7 +260,7 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(
     assert "Message: 25 of 25 images succeeded, 0 failed" in described
     assert "Reason: NotFailed Status: False Type: Failed" in described
     cluster.delete("many")
-    eventually(lambda: not cluster.jobs("many"), 60)
+    eventually(lambda: not cluster.jobs("many"))
 
 
 def test_a_shard_that_cannot_be_read_fails_its_images_only(cluster: Cluster, running: Operator) -> None:
@@ -359,7 +362,7 @@ def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(
     }
     for key in late.values():
         asyncio.run(objects.put(key, b"late", content_type="image/jpeg"))
-    eventually(lambda: not cluster.get("pooled"), 80)
+    eventually(lambda: not cluster.get("pooled"))
     assert cluster.get("pods"), "a pod of its Job is not gone"
     assert asyncio.run(objects.head(late["pods"]))
     cluster.hold(held, False)

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 SECONDS = 60.0
+SLOW_SECONDS = 600.0
+"""For what several programs of a busy machine must do in turn, such as operator, controllers and pods."""
 PAUSE_SECONDS = 0.01
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.clock.waiting import eventually
+from support.clock.waiting import SLOW_SECONDS, eventually
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,9 @@ class ControlPlane:
             AssertionError: It failed; the text is its complaint.
         """
         command = [str(self.programs / "kubectl"), "--kubeconfig", str(kubeconfig or self.kubeconfig), *args]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=SLOW_SECONDS, check=False
+        )
         if done.returncode:
             raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr}")
         return done.stdout

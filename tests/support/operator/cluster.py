@@ -16,7 +16,7 @@ from PIL import Image
 
 from imagejobs_contract.model import names
 from imagejobs_contract.wire.shards import ENV_INDEX
-from support.clock.waiting import eventually
+from support.clock.waiting import SLOW_SECONDS, eventually
 from support.cluster.client import ControlPlane
 
 API = f"/apis/{names.API_VERSION}"
@@ -96,7 +96,7 @@ class Cluster:
         """Delete an ImageJob."""
         self.call("DELETE", f"{API}/namespaces/{self.namespace}/{names.PLURAL}/{name}")
 
-    def wait_for_state(self, name: str, *states: str, seconds: float = 30.0) -> dict[str, Any]:
+    def wait_for_state(self, name: str, *states: str, seconds: float = SLOW_SECONDS) -> dict[str, Any]:
         """Return the ImageJob's status once it is in one of the states."""
         try:
             eventually(lambda: self.get(name).get("status", {}).get("state") in states, seconds)
@@ -125,7 +125,7 @@ class Cluster:
 
     def wait_for_pods(self, name: str, count: int) -> dict[int, dict[str, Any]]:
         """Return the live pods once there are `count`."""
-        eventually(lambda: len(self.pods(name)) == count)
+        eventually(lambda: len(self.pods(name)) == count, SLOW_SECONDS)
         return self.pods(name)
 
     def run_pod(self, pod: Mapping[str, Any]) -> int:
@@ -142,7 +142,7 @@ class Cluster:
             command,
             env={"PATH": os.environ["PATH"], **self.environ, **environ},
             capture_output=True,
-            timeout=60,
+            timeout=SLOW_SECONDS,
             check=False,
         )
         self.end(pod, done.returncode)

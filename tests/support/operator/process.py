@@ -19,7 +19,7 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
-from support.clock.waiting import eventually, until_read
+from support.clock.waiting import SLOW_SECONDS, eventually, until_read
 
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 """Lets the operator die when pytest is killed."""
@@ -48,7 +48,7 @@ class Operator:
             assert said or self.process.poll() is None, self.log.read_text()
             return said
 
-        eventually(has_said, what=f"the operator says {event}", seen=self.log.read_text)
+        eventually(has_said, SLOW_SECONDS, what=f"the operator says {event}", seen=self.log.read_text)
 
     def stop(self) -> int:
         """Ask it to end and return its exit code."""
