@@ -68,7 +68,8 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
         addressToSave={(imageId) => saveAddress(jobs, sources[0] as Source, imageId)}
         canPreview={sources.every((each) => each.canWrite)}
       />
-      {jobs.every((job) => FINAL.has(job.state)) && <CopyAs jobs={jobs} sources={sources} />}
+      {/* After the pictures, or they would push it down. */}
+      {results.length > 0 && jobs.every((job) => FINAL.has(job.state)) && <CopyAs jobs={jobs} sources={sources} />}
     </>
   );
 }
