@@ -76,8 +76,6 @@ class Memory:
         self._jobs: dict[JobKey, tuple[Leftovers, History]] = {}
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
-        self._late: dict[JobKey, tuple[ImageJob, datetime]] = {}
-        self._left: dict[JobKey, tuple[Leftovers, ...]] = {}
         self._partial: dict[JobKey, tuple[Uid, PartialResults]] = {}
         self._waiting: dict[JobKey, datetime] = {}
         self._foreign: set[JobKey] = set()
@@ -207,33 +205,6 @@ class Memory:
         """Return what was read of a job's results, once."""
         known = self._partial.pop(key, None)
         return known[1] if known and known[0] == uid else None
-
-    def record_late_outputs(self, job: ImageJob, due: datetime) -> None:
-        """Record a job that was let go of while its workers may still store results, until a time."""
-        self._late[job.key] = job, due
-
-    def late_outputs(self, key: JobKey) -> tuple[ImageJob, datetime] | None:
-        """Return the job whose late results are to be deleted, and when."""
-        return self._late.get(key)
-
-    def forget_late_outputs(self, key: JobKey) -> None:
-        """Forget a job whose late results were deleted."""
-        del self._late[key]
-
-    def record_leftovers(self, leftovers: Leftovers | None) -> None:
-        """Record what a job left that is gone."""
-        if leftovers:
-            self._left[leftovers.key] = (*self.leftovers(leftovers.key), leftovers)
-
-    def leftovers(self, key: JobKey) -> tuple[Leftovers, ...]:
-        """Return what jobs of this name left, and what was not deleted yet."""
-        return self._left.get(key, ())
-
-    def forget_leftovers(self, leftovers: Leftovers) -> None:
-        """Forget what was deleted."""
-        left = tuple(each for each in self._left.pop(leftovers.key) if each != leftovers)
-        if left:
-            self._left[leftovers.key] = left
 
     def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its leftovers, if it was known."""

@@ -26,7 +26,8 @@ from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.traces import NOOP_SPAN, NOOP_TRACER, Span, Tracer
 from imagejobs_contract.wire.origin import Origin, log_facts
 from imagejobs_operator.act import result_files
-from imagejobs_operator.act.apply import apply, delete_leftovers
+from imagejobs_operator.act.apply import apply
+from imagejobs_operator.act.cleanup import Cleanup
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.observe import observe
 from imagejobs_operator.act.pod_ledger import PodLedger
@@ -34,7 +35,6 @@ from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.decide import (
     actions,
-    attempts,
     conditions,
     late_writes,
     moments,
@@ -97,6 +97,7 @@ class Reconciler:
         self._calendar = calendar or clock
         self._memory = Memory() if memory is None else memory
         self._pods = PodLedger(limits.Limits().max_owner_pods) if pods is None else pods
+        self._cleanup = Cleanup(ports, clock)
 
     def believe_claims(self, believed: bool) -> None:
         """Decide from now on whether what only the API may say of a job is believed."""
@@ -178,16 +179,16 @@ class Reconciler:
 
     async def _record(self, job: ImageJob) -> None:
         """Record a job, and delete what another one left that had its name."""
-        self._memory.record_leftovers(self._memory.record_job(job, *self._times()))
+        self._cleanup.add_leftovers(self._memory.record_job(job, *self._times()))
         with suppress(Unavailable):  # tried again at the next look
-            await self._delete_leftovers(job.key)
+            await self._cleanup.delete_leftovers(job.key)
 
     async def _forget(self, key: JobKey) -> Result:
         """Delete what a job left that is gone; return when its late outputs are to be deleted."""
         self._pods.forget(key)
-        self._memory.record_leftovers(self._memory.forget(key))
-        await self._delete_leftovers(key)
-        return Result(await self._delete_late_outputs(key))
+        self._cleanup.add_leftovers(self._memory.forget(key))
+        await self._cleanup.delete_leftovers(key)
+        return Result(await self._cleanup.delete_late_outputs(key))
 
     async def _leave(self, key: JobKey) -> Result:
         """Leave a job to the operator of its class; one of ours that had its name is gone."""
@@ -341,36 +342,8 @@ class Reconciler:
         seconds = late_writes.seconds_to_sweep(job, seen, self._clock(), self._policy)
         if FINALIZER not in job.finalizers or seconds <= 0:
             return Result()
-        self._memory.record_late_outputs(job, self._clock() + timedelta(seconds=seconds))
+        self._cleanup.add_late_outputs(job, seconds)
         return Result(seconds)
-
-    async def _delete_late_outputs(self, key: JobKey) -> float | None:
-        """Delete the late outputs of a job that is gone, when they are due; return the seconds until then."""
-        late = self._memory.late_outputs(key)
-        if late is None:
-            return None
-        job, due = late
-        if (left := (due - self._clock()).total_seconds()) > 0:
-            return left
-        shards = max(1, job.status.shards or attempts.shard_count(job.spec))
-        await apply(self._ports, job, actions.DeleteOutputs(shards))
-        self._memory.forget_late_outputs(key)
-        return None
-
-    async def _delete_leftovers(self, key: JobKey) -> None:
-        """Delete what the jobs left that had this name. Where that is refused it stays.
-
-        Raises:
-            Unavailable: A system is away: another try may succeed.
-        """
-        for each in self._memory.leftovers(key):
-            try:
-                await delete_leftovers(self._ports, each)
-            except Unavailable:
-                raise
-            except ImageJobsError as ex:
-                log.warning("leftovers stay", extra={"job_id": key.name, "reason": ex.message})
-            self._memory.forget_leftovers(each)
 
 
 def _question_in(todo: Sequence[Action]) -> actions.CollectResults | None:
