@@ -24,7 +24,7 @@ from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.plan_input import Policy
 from imagejobs_operator.feeds.namespaces import Namespaces
 from imagejobs_operator.feeds.pool_rounds import PoolRounds
-from imagejobs_operator.feeds.resync import resync, wake_ups
+from imagejobs_operator.feeds.resync import follow_wake_ups, resync
 from imagejobs_operator.health import Health
 from imagejobs_operator.leader.leadership import Leadership
 from imagejobs_operator.metrics import Metrics
@@ -153,7 +153,7 @@ def _connect(
         *follow_guard(settings, outside, believe_claims),
         queue.run(),
         usage.run(),
-        wake_ups(ports.board, queue, memory),
+        follow_wake_ups(ports.board, queue, memory),
         rounds.run(),
         resync(
             ports.store,

@@ -23,7 +23,7 @@ def _delete_samples(service):
 def sample(service, _delete_samples):
     def post(**options):
         answer = service.client.post_image(call="sample", **options)
-        if answer.status_code < 300:
+        if "job_id" in answer.json():  # also where its image failed
             _delete_samples.append(answer.json()["job_id"])
         return answer
 
@@ -75,7 +75,7 @@ def sample_of(service, _delete_samples):
     def post(identifier, headers=WAIT, **options):
         fields = {name: (None, str(value)) for name, value in {"image_of": identifier, **options}.items()}
         answer = service.client.request("POST", "/api/sample", headers, files=fields)
-        if answer.status_code < 300:
+        if "job_id" in answer.json():  # also where its image failed
             _delete_samples.append(answer.json()["job_id"])
         return answer
 

@@ -225,15 +225,15 @@ def test_without_pods_the_pool_does_the_work_and_a_manifest_finds_nobody() -> No
 
 
 def test_a_job_runs_no_more_pods_at_a_time_than_its_namespace_was_given() -> None:
-    assert POLICY.bound(job(parallelism=1000)).spec.parallelism == 4
-    assert POLICY.bound(job(parallelism=3)).spec.parallelism == 3
-    assert Policy(START).bound(job(parallelism=1000)).spec.parallelism == 1000
+    assert POLICY.confine(job(parallelism=1000)).spec.parallelism == 4
+    assert POLICY.confine(job(parallelism=3)).spec.parallelism == 3
+    assert Policy(START).confine(job(parallelism=1000)).spec.parallelism == 1000
 
 
 def test_the_label_for_kueues_priority_counts_only_where_it_was_given() -> None:
     given, taken = ({names.LABEL_PRIORITY: name} for name in ("batch", "urgent"))
-    assert POLICY.bound(replace(job(), labels=given)).labels == given
-    assert POLICY.bound(replace(job(), labels={**taken, "team": "a"})).labels == {"team": "a"}
+    assert POLICY.confine(replace(job(), labels=given)).labels == given
+    assert POLICY.confine(replace(job(), labels={**taken, "team": "a"})).labels == {"team": "a"}
 
 
 def read(text: str | None) -> Grants:

@@ -52,7 +52,7 @@ def test_who_waits_for_workers_of_the_pool(state: State, seconds: float) -> None
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED])
 def test_tasks_of_a_job_that_has_ended_are_waited_for_like_those_of_any_other(state: State) -> None:
-    assert left(ended(state), 500, Observed(waiting=frozenset({0}))) == BOUND
+    assert left(ended(state), 500, Observed(in_queue=frozenset({0}))) == BOUND
     withdrawn = Observed(history=History(tasks_cancelled=START + timedelta(seconds=500)))
     assert left(ended(state), 510, withdrawn) == BOUND - 10
 

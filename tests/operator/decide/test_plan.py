@@ -212,13 +212,13 @@ def test_the_order_of_switches_does_not_matter(first: str, second: str) -> None:
             finalizers=(names.FINALIZER,),
         )
 
-    seen = Observed(waiting=frozenset({0, 1}), workers=1)
+    seen = Observed(in_queue=frozenset({0, 1}), workers=1)
     assert plan(switched(first, second), seen, NOW, RULES) == plan(switched(second, first), seen, NOW, RULES)
 
 
 def test_the_queue_is_left_alone_by_images_that_wait_or_ended() -> None:
     job = ImageJob(JobKey("ns", "job"), spec(10), uid="uid")
-    seen = Observed(waiting=frozenset({1, 2}), outcomes={0: outcome(0)}, workers=1)
+    seen = Observed(in_queue=frozenset({1, 2}), outcomes={0: outcome(0)}, workers=1)
     (send,) = of(actions.SendTasks, plan(job, seen, NOW, RULES))
     assert send.indexes == tuple(range(3, 10))  # type: ignore[attr-defined]
 
@@ -228,7 +228,7 @@ def test_a_large_job_keeps_to_its_window() -> None:
     (send,) = of(actions.SendTasks, plan(job, Observed(workers=1), NOW, RULES))
     assert send.indexes == tuple(range(200))  # type: ignore[attr-defined]
     assert not of(
-        actions.SendTasks, plan(job, Observed(waiting=frozenset(range(200)), workers=1), NOW, RULES)
+        actions.SendTasks, plan(job, Observed(in_queue=frozenset(range(200)), workers=1), NOW, RULES)
     )
 
 

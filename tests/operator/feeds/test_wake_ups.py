@@ -12,7 +12,7 @@ from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.work_queue import Result, WorkQueue
-from imagejobs_operator.feeds.resync import wake_ups
+from imagejobs_operator.feeds.resync import follow_wake_ups
 from support.clock.waiting import until
 from support.servers import data_servers
 
@@ -31,7 +31,7 @@ def test_all_unfinished_jobs_are_looked_at_when_redis_is_back(tmp_path, valkey_s
 
     async def story():
         board, queue = RedisBoard(server.url("redis", "redis")), WorkQueue(look, 1)
-        parts = [asyncio.ensure_future(part) for part in (queue.run(), wake_ups(board, queue, memory))]
+        parts = [asyncio.ensure_future(part) for part in (queue.run(), follow_wake_ups(board, queue, memory))]
         try:
             await until(lambda: sorted(seen) == ["new", "open"], 30, seen=lambda: seen)
             await board.put_shard(JobKey("ns", "ended"), Uid("ended"), 0, Counts(1, 1, 0, 0))

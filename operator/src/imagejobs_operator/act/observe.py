@@ -51,7 +51,7 @@ async def observe(
         seen = replace(nothing, child=child, other_children=children)
         if FINALIZER not in job.finalizers:
             return seen
-        return replace(seen, waiting=await ports.queue.waiting(job.uid))
+        return replace(seen, in_queue=await ports.queue.waiting(job.uid))
     if job.status.state.final and not retry_requested(job):
         return nothing
     runner, attempt = fixed_runner(job, policy), current_attempt(job)
@@ -85,9 +85,9 @@ async def _read_pool(ports: Ports, job: ImageJob, seen: Observed, *, count_worke
     # In this order: an image that ends between the two reads is then seen as ended, never as lost.
     waiting = await ports.queue.waiting(job.uid)
     if not count_workers:
-        return replace(seen, waiting=waiting, outcomes=await ports.board.outcomes(job.uid))
+        return replace(seen, in_queue=waiting, outcomes=await ports.board.outcomes(job.uid))
     outcomes, workers = await asyncio.gather(ports.board.outcomes(job.uid), ports.queue.workers())
-    return replace(seen, waiting=waiting, outcomes=outcomes, workers=workers)
+    return replace(seen, in_queue=waiting, outcomes=outcomes, workers=workers)
 
 
 def _is_new(job: ImageJob, seen: Observed, policy: Policy, seconds: float = 0.0) -> bool:

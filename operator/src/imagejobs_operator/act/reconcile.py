@@ -133,7 +133,7 @@ class Reconciler:
             return False
         if known not in (None, job.uid):
             return False  # another job had its name, whose leftovers are to be deleted
-        job = self._policy.bound(job)
+        job = self._policy.confine(job)
         if job.status.state.final:
             return not retry_requested(job) and self._is_rest(job, Observed())
         facts = self._memory.pool_facts_of(job.key)
@@ -197,7 +197,7 @@ class Reconciler:
         return result
 
     async def _reconcile(self, job: ImageJob) -> Result:
-        job = self._policy.bound(job)
+        job = self._policy.confine(job)
         history, times = self._memory.history(job.key), self._times()
         seen = await observe(self._ports, job, history, self._policy, *times)
         self._memory.record_children(job.key, seen, *times)
@@ -215,7 +215,7 @@ class Reconciler:
         if self._ports.usage and (written or job).status.state.final:
             self._ports.usage.note(written or job)
         seen = replace(seen, history=self._memory.history(job.key))
-        self._let_rest(self._policy.bound(written) if written else job, seen, todo)
+        self._let_rest(self._policy.confine(written) if written else job, seen, todo)
         if any(isinstance(each, actions.RemoveFinalizer) for each in todo) or seen.namespace_ends:
             return self._await_late_outputs(job, seen)
         if written is not None and not self._sees_own_writes:

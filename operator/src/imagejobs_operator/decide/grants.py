@@ -108,7 +108,7 @@ def readable_prefixes(job: ImageJob, grants: Grants | None) -> tuple[str, ...] |
     return grants.of(job).sources
 
 
-def bound(job: ImageJob, grant: Grant) -> ImageJob:
+def confine(job: ImageJob, grant: Grant) -> ImageJob:
     """Return the job with no more than it was given of what can be changed while it runs.
 
     That is the number of pods at a time, and the label for Kueue's priority, which is dropped unless it was

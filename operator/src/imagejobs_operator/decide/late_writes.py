@@ -38,12 +38,12 @@ def max_seconds(policy: Policy) -> float:
 def seconds_left(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> float:
     """Return the seconds until no worker can store results of a deleted job any more; 0 or less: none can."""
     pods, withdrawn = _seconds_for_pods(seen, now, policy), seen.history.tasks_cancelled
-    if _is_settled(job) and not job.status.state.stopped and not seen.waiting and withdrawn is None:
+    if _is_settled(job) and not job.status.state.stopped and not seen.in_queue and withdrawn is None:
         return pods
     # The end of a job is written after its tasks were cancelled. Without an end, or if there are tasks even
     # so, the first reconcile of the deletion cancels them.
     ended = _moment(seen, Phase.COMPLETED, job.status.completed, now, policy) if _is_settled(job) else None
-    stopped = now if seen.waiting else withdrawn or ended or now
+    stopped = now if seen.in_queue else withdrawn or ended or now
     return max(pods, max_seconds(policy) - (now - stopped).total_seconds())
 
 
@@ -52,7 +52,7 @@ def may_follow_withdrawal(job: ImageJob, seen: Observed) -> bool:
 
     A job that has ended has tasks only if an operator sent them that had not seen the end.
     """
-    return job.deleting and (bool(seen.waiting) or not _is_settled(job))
+    return job.deleting and (bool(seen.in_queue) or not _is_settled(job))
 
 
 def seconds_to_sweep(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> float:

@@ -106,7 +106,7 @@ class Observed:
     """Everything that was read for one decision.
 
     Attributes:
-        waiting: Indexes of images on the pool's queue, leased or not. It is read before `outcomes`: an image
+        in_queue: Indexes of images on the pool's queue, leased or not. It is read before `outcomes`: an image
             in neither of them is lost.
         outcomes: The board's outcomes of images, of any attempt.
         counts: The board's sums, or None if it has none.
@@ -119,7 +119,7 @@ class Observed:
         results: None until S3 was read. `plan` returns `CollectResults` where it needs them.
     """
 
-    waiting: frozenset[int] = frozenset()
+    in_queue: frozenset[int] = frozenset()
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     counts: Counts | None = None
     workers: int | None = 0

@@ -12,7 +12,7 @@ from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
 
-def current(given: PlanInput) -> dict[int, Outcome]:
+def find_current(given: PlanInput) -> dict[int, Outcome]:
     """Return the outcomes that count in the attempt, by index: its own, and those that stay from before."""
     stored = given.seen.results.outcomes.values() if given.seen.results else ()
     every = chain(given.status.outcomes, stored, given.seen.outcomes.values())

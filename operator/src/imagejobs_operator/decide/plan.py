@@ -128,7 +128,7 @@ def _stop(given: PlanInput, runner: Runner, state: State, reason: Reason) -> tup
 def _stop_pool(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:
     if question := plan_pool.collect_results(given):
         return question
-    done, total = outcomes.current(given), given.job.spec.total
+    done, total = outcomes.find_current(given), given.job.spec.total
     if state is State.FAILED and len(done) == total:
         return plan_pool.plan(given)
     if state is State.FAILED:
@@ -165,11 +165,11 @@ def _stop_unstarted(given: PlanInput, state: State, reason: Reason) -> tuple[Act
 def _suspend(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
     """Stop the work; a job whose last image has just ended is ended instead."""
     if stop := (*plan_pool.cancel_tasks(given.seen), *plan_child_job.suspend(given)):
-        return (*stop, Requeue(0.0)) if given.seen.waiting else stop
+        return (*stop, Requeue(0.0)) if given.seen.in_queue else stop
     if runner is Runner.POOL and (question := plan_pool.collect_results(given)):
         return question
     if runner is Runner.POOL:
-        all_ended = len(outcomes.current(given)) == given.job.spec.total
+        all_ended = len(outcomes.find_current(given)) == given.job.spec.total
     else:
         all_ended = bool(given.seen.child.ended)
     if all_ended:

@@ -67,9 +67,9 @@ class Policy:
         kept = {name: value for name, value in job.annotations.items() if name != names.ANNOTATION_UPLOADS}
         return replace(job, annotations=kept)
 
-    def bound(self, job: ImageJob) -> ImageJob:
+    def confine(self, job: ImageJob) -> ImageJob:
         """Return the job within the bounds of its namespace."""
-        return grants.bound(job, self.grants.of(job)) if self.grants else job
+        return grants.confine(job, self.grants.of(job)) if self.grants else job
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ def plan(given: PlanInput) -> tuple[Action, ...]:
     """Return the actions for a job that is to continue."""
     if question := collect_results(given):
         return question
-    done = outcomes.current(given)
+    done = outcomes.find_current(given)
     if len(done) == given.job.spec.total:
         results = outcomes.summarise(given.job.spec.total, done, given.status.attempt)
         state, reason = final_state(results.counts, given.job.spec.max_failed_items)
@@ -49,7 +49,7 @@ def collect_results(given: PlanInput) -> tuple[Action, ...]:
 
 def cancel_tasks(seen: Observed) -> tuple[Action, ...]:
     """Return the action that stops the work, or nothing if no task is left."""
-    return (WithdrawTasks(),) if seen.waiting else ()
+    return (WithdrawTasks(),) if seen.in_queue else ()
 
 
 def finish(given: PlanInput, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
@@ -68,7 +68,7 @@ def says_no_worker(status: Status) -> bool:
 
 
 def _send_tasks(given: PlanInput, done: Mapping[int, Outcome]) -> tuple[Action, ...]:
-    waiting = given.seen.waiting
+    waiting = given.seen.in_queue
     absent = [index for index in range(given.job.spec.total) if index not in done and index not in waiting]
     indexes = tuple(absent[: max(0, given.policy.window - len(waiting))])
     return (

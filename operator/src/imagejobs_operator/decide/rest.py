@@ -37,7 +37,7 @@ def plan_rest(job: ImageJob, seen: Observed, todo: Sequence[Action], now: dateti
     is_withdrawn = any(isinstance(each, WithdrawTasks) for each in todo)
     if waits_in_pool(job, policy) and not is_withdrawn:
         sent = sum(len(each.indexes) for each in todo if isinstance(each, SendTasks))
-        in_pool = (len(seen.waiting) + sent, len(seen.outcomes))
+        in_pool = (len(seen.in_queue) + sent, len(seen.outcomes))
         return Rest(_until_deadline(job, seen, now, policy), in_pool)
     if _awaits_others(seen, todo, now, policy):
         return Rest(_until_deadline(job, seen, now, policy))
@@ -59,7 +59,7 @@ def presume_waiting(
     is_known = (facts.waiting, facts.outcomes) == (waiting, 0) if facts else is_new
     if not is_known or job.status.counts.done:
         return None
-    return Observed(waiting=frozenset(range(waiting)), workers=None)
+    return Observed(in_queue=frozenset(range(waiting)), workers=None)
 
 
 def until_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> datetime | None:

@@ -54,7 +54,7 @@ def choose_runner(given: PlanInput) -> Runner:
     # Where this process sent the tasks, the Job is not looked for: the pool has the job.
     if given.seen.history.sent_attempt == given.status.attempt:
         return Runner.POOL
-    started = given.seen.waiting or any(
+    started = given.seen.in_queue or any(
         outcome.attempt == given.status.attempt for outcome in given.seen.outcomes.values()
     )
     return Runner.POOL if started or given.seen.workers else Runner.JOB

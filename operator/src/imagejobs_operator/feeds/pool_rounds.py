@@ -23,7 +23,8 @@ SOON_SECONDS = 0.5
 class PoolRounds:
     """Asks in rounds, and adds the keys of jobs at which there is something to do.
 
-    After an outage of Redis `resync.wake_ups` adds all unfinished jobs, so a round that fails is left out.
+    After an outage of Redis `resync.follow_wake_ups` adds all unfinished jobs, so a round that fails is left
+    out.
 
     Args:
         tasks: Is asked.

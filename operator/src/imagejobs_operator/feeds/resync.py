@@ -33,7 +33,7 @@ jobs on a small share of a core takes longer than two rounds.
 """
 
 
-async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> None:
+async def follow_wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> None:
     """Add the keys of jobs with an image that has just ended, for ever.
 
     After an outage of Redis they are those of all unfinished jobs: their ends may have been missed, and their
