@@ -183,18 +183,24 @@ def test_a_form_has_a_labelled_field_for_each_parameter_of_path_query_and_body()
     parameters = [
         {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
         {"name": "state", "in": "query", "schema": {"enum": ["Running"]}},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "default": 20}},
         {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}},
     ]
-    body = {"required": ["image"], "properties": {"image": {"format": "binary"}, "tiny": {"type": "boolean"}}}
-    page = Page(render_tryout("post", "/api/x/{id}", parameters, body))
+    tiny = {"type": "boolean", "default": False}
+    body = {"required": ["image"], "properties": {"image": {"format": "binary"}, "tiny": tiny}}
+    text = render_tryout("post", "/api/x/{id}", parameters, body)
+    page = Page(text)
     fields = [(name, each) for name, each in page.elements if "data-in" in each]
     assert [(name, each["name"], each["data-in"], "required" in each) for name, each in fields] == [
         ("input", "id", "path", True),
         ("select", "state", "query", False),
+        ("input", "limit", "query", False),
         ("input", "image", "body", True),
         ("select", "tiny", "body", False),
     ]
     assert [name for name, _ in page.elements].count("label") == len(fields)
+    assert 'placeholder="20 (default)"' in text
+    assert "<option value>false (default)</option><option>true</option>" in text
 
 
 def test_the_policy_allows_the_pages_own_style_script_and_server_only(answer):

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from imagejobs_api.docspage.fields import format_default
 from imagejobs_api.docspage.html import Html, join, tag
 
 Schema = dict[str, Any]
@@ -69,7 +70,10 @@ def _render_field(name: str, schema: Schema, place: str, *, needed: bool) -> Htm
 def _render_input(schema: Schema, attributes: dict[str, str]) -> Html:
     if is_file(schema):
         return tag("input", type="file", **attributes)
+    default = f"{format_default(schema['default'])} (default)" if "default" in schema else ""
     words = BOOLEANS if schema.get("type") == "boolean" else schema.get("enum", ())
     if words:
-        return tag("select", *(tag("option", each) for each in ("", *words)), **attributes)
-    return tag("input", type="text", autocomplete="off", spellcheck="false", **attributes)
+        unset = tag("option", default, value="")
+        return tag("select", unset, *(tag("option", each) for each in words), **attributes)
+    hint = {"placeholder": default} if default else {}
+    return tag("input", type="text", autocomplete="off", spellcheck="false", **hint, **attributes)
