@@ -3,8 +3,8 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { gzipSync } from "node:zlib";
-import AxeBuilder from "@axe-core/playwright";
 import { type Page, expect, test } from "@playwright/test";
+import { expectAccessible, expectFits, watchBrowser } from "./checks";
 
 const PHOTOS = process.env.PHOTOS ?? "";
 const KEYED = process.env.KEYED_URL ?? "";
@@ -21,17 +21,6 @@ const photos = () =>
     .map((name) => ({ name, mimeType: "image/jpeg", buffer: readFileSync(`${PHOTOS}/${name}`) }));
 const broken = { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture at all") };
 
-/** Everything that the browser complains about, such as a broken policy, and each host that it asks. */
-function watchBrowser(page: Page): { complaints: string[]; hosts: Set<string> } {
-  const seen = { complaints: [] as string[], hosts: new Set<string>() };
-  page.on("pageerror", (error) => seen.complaints.push(String(error)));
-  page.on("console", (message) => {
-    if (/Content.Security.Policy|Refused/i.test(message.text())) seen.complaints.push(message.text());
-  });
-  page.on("request", (request) => request.url().startsWith("http") && seen.hosts.add(new URL(request.url()).hostname));
-  return seen;
-}
-
 async function start(page: Page, files: ReturnType<typeof photos>): Promise<void> {
   await page.getByLabel("Choose pictures").setInputFiles(files);
   await page.getByRole("button", { name: /^Make .+ smaller$/ }).click();
@@ -40,16 +29,6 @@ async function start(page: Page, files: ReturnType<typeof photos>): Promise<void
 async function send(page: Page, files: ReturnType<typeof photos>): Promise<void> {
   await start(page, files);
   await page.waitForURL("**/jobs/**");
-}
-
-async function expectAccessible(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
-  expect(violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
-}
-
-async function expectFits(page: Page): Promise<void> {
-  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-  expect(overflow).toBeLessThanOrEqual(0);
 }
 
 test("twenty photos and a broken file: small ones, one reason in words, no foreign host", async ({ page }) => {

@@ -19,7 +19,8 @@ from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_api.callers.permissions import ClusterRights, Prefixes
-from imagejobs_api.docspage.resource import Docs
+from imagejobs_api.docspage.page import SCRIPT_PATH
+from imagejobs_api.docspage.resource import Docs, DocsScript
 from imagejobs_api.http import error_handlers, json_io
 from imagejobs_api.http.browser_security import (
     AllowedHosts,
@@ -288,6 +289,7 @@ def _add_service_routes(
     address = ServedAddress(shared.links, HostList(settings.allowed_hosts))
     app.add_route("/api/openapi.json", Document(described, address))
     app.add_route("/docs", Docs(described, address))
+    app.add_route(SCRIPT_PATH, DocsScript())
     app.add_route("/healthz", Health())
     ready = Ready(
         ports.store,

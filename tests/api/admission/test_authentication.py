@@ -79,6 +79,7 @@ def test_only_these_are_public():
         "/readyz",
         "/api/openapi.json",
         "/docs",
+        "/docs/docs.js",
         "/",
         "/jobs/{ids}",
         "/assets/{name}",

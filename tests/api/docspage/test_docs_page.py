@@ -1,4 +1,4 @@
-"""The page at /docs: the whole document, readable without a script; it loads nothing from other hosts."""
+"""The page at /docs: the whole document, readable without its script; it loads nothing from other hosts."""
 
 import base64
 import hashlib
@@ -10,13 +10,15 @@ import pytest
 from imagejobs_api.docspage import curl
 from imagejobs_api.docspage.html import join, line, tag
 from imagejobs_api.docspage.page import render_page
+from imagejobs_api.docspage.tryout import render_tryout
 from imagejobs_api.docspage.words import type_words
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
 from support.api import openapi_check
+from support.api.routes import routes
 
-VOID = ("meta",)
+VOID = ("meta", "input")
 
 
 class Page(HTMLParser):
@@ -26,15 +28,23 @@ class Page(HTMLParser):
         super().__init__()
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
+        self.hidden_at: list[int] = []
+        self.shown: list[str] = []
         self.feed(text)
 
     def handle_starttag(self, name, attributes):
         self.elements.append((name, dict(attributes)))
+        if "hidden" in dict(attributes) and name not in VOID:
+            self.hidden_at.append(len(self.open))
+        if not self.hidden_at:
+            self.shown.append(name)
         if name not in VOID:
             self.open.append(name)
 
     def handle_endtag(self, name):
         assert self.open.pop() == name
+        if self.hidden_at and self.hidden_at[-1] == len(self.open):
+            self.hidden_at.pop()
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +91,122 @@ def test_every_link_leads_somewhere_on_the_page_or_to_the_document(elements):
     assert {each for each in links if each.removeprefix("#") not in ids} == {"/api/openapi.json"}
 
 
-def test_the_page_loads_nothing_and_runs_nothing(answer, elements):
-    assert not {name for name, _ in elements} & {"script", "link", "img", "iframe", "object", "form", "base"}
+def test_the_page_loads_its_own_script_and_nothing_else(answer, elements):
+    assert not {name for name, _ in elements} & {"link", "img", "iframe", "object", "base"}
+    assert [each for name, each in elements if name == "script"] == [{"src": "/docs/docs.js", "defer": None}]
+    assert not {
+        key for _, each in elements for key in each if key.startswith("on") or key in ("style", "action")
+    }
     assert "url(" not in answer.text
     assert "@import" not in answer.text
 
 
-def test_the_policy_allows_the_pages_own_style_only(answer):
+def test_without_the_script_nothing_shows_that_needs_it(answer):
+    needs_script = {"form", "input", "select", "button", "label"}
+    page = Page(answer.text)
+    assert needs_script <= {name for name, _ in page.elements}
+    assert not needs_script & set(page.shown)
+
+
+def test_the_script_is_cached_as_the_page_is(service, answer):
+    script = service.http.get("/docs/docs.js")
+    again = service.http.get("/docs/docs.js", headers={"If-None-Match": script.headers["ETag"]})
+    assert script.headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert script.headers["Cache-Control"] == answer.headers["Cache-Control"]
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_the_script_makes_no_html_keeps_nothing_and_names_no_host(service):
+    script = service.http.get("/docs/docs.js").text
+    assert "fetch(" in script
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "Function(",
+        "Storage",
+    ):
+        assert word not in script
+    assert not any(word in script for word in ("cookie", "history.", "https://", "http://"))
+
+
+def test_search_and_key_have_labels_and_say_what_they_do(whole):
+    def shown(document):
+        return render_page(document, "").partition("<header>")[0]
+
+    assert (
+        '<label>Search calls<input id="search" autocomplete="off" spellcheck="false" type="search"'
+        in shown(whole)
+    )
+    assert '<span id="found" role="status"></span>' in shown(whole)
+    assert "API key" not in shown(whole)  # this server asks for none
+    assert '<label>API key<input id="key" autocomplete="off" spellcheck="false" type="password">' in shown(
+        openapi_check.full_document()
+    )
+
+
+def test_a_server_with_keys_shows_the_header_and_sends_it_in_each_command_that_needs_it(whole):
+    text = render_page(openapi_check.full_document(), "")
+    assert "<code>Authorization: Bearer ijk_...</code>" in text
+    commands = re.findall(r"<code>(curl .*?)</code>", text, re.DOTALL)
+    keyed = {each for each in commands if "Authorization: Bearer $IMAGEJOBS_KEY" in each}
+    assert [each for each in commands if "/api/resize" in each and each not in keyed] == []
+    assert not any("/watch/" in each or "/healthz" in each for each in keyed)
+    assert "Authorization: Bearer" not in render_page(whole, "")
+
+
+def test_the_base_url_and_each_command_can_be_copied(answer, service):
+    texts = re.findall(
+        r'<div class="copyable">.*?<code>(.*?)</code>.*?>Copy</button></div>', answer.text, re.DOTALL
+    )
+    first = re.findall(
+        r"</summary><(?:div class=.copyable.><)?pre .*?<code>(.*?)</code>", answer.text, re.DOTALL
+    )
+    commands = [each for each in first if each.startswith("curl ")]
+    assert texts == [str(service.http.base_url).rstrip("/"), commands[0], *commands]
+    assert len(commands) > 20
+
+
+def test_calls_that_read_and_forms_with_one_file_can_be_tried(elements):
+    forms = {f"{each['data-method']} {each['data-path']}" for name, each in elements if name == "form"}
+    reading = {str(each) for each in routes() if each.method == "GET"}
+    placed = {re.sub(r"\{.*?\}", "{}", each) for each in forms if each.startswith("GET")}
+    assert placed == {re.sub(r"\{.*?\}", "{}", each) for each in reading}
+    assert forms - {each for each in forms if each.startswith("GET")} == {
+        f"POST /api/{each}" for each in ("resize", "center-crop", "face-crop", "sample")
+    }
+
+
+def test_a_form_has_a_labelled_field_for_each_parameter_of_path_query_and_body():
+    parameters = [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}},
+        {"name": "state", "in": "query", "schema": {"enum": ["Running"]}},
+        {"name": "limit", "in": "query", "schema": {"type": "integer", "default": 20}},
+        {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}},
+    ]
+    tiny = {"type": "boolean", "default": False}
+    body = {"required": ["image"], "properties": {"image": {"format": "binary"}, "tiny": tiny}}
+    text = render_tryout("post", "/api/x/{id}", parameters, body)
+    page = Page(text)
+    fields = [(name, each) for name, each in page.elements if "data-in" in each]
+    assert [(name, each["name"], each["data-in"], "required" in each) for name, each in fields] == [
+        ("input", "id", "path", True),
+        ("select", "state", "query", False),
+        ("input", "limit", "query", False),
+        ("input", "image", "body", True),
+        ("select", "tiny", "body", False),
+    ]
+    assert [name for name, _ in page.elements].count("label") == len(fields)
+    assert 'placeholder="20 (default)"' in text
+    assert "<option value>false (default)</option><option>true</option>" in text
+
+
+def test_the_policy_allows_the_pages_own_style_script_and_server_only(answer):
     style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    allowed = f"style-src 'sha256-{digest}'"
+    allowed = f"script-src 'self'; style-src 'sha256-{digest}'; connect-src 'self'"
     assert (
         answer.headers["Content-Security-Policy"]
         == f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -169,7 +285,10 @@ def test_schemas_are_told_in_words(schema, words):
 def test_examples_are_commands_that_can_be_typed(whole):
     def shown(path, method):
         return [
-            each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", {"image"})
+            each.command
+            for each in curl.examples(
+                method, path, whole["paths"][path][method], curl.DEFAULT_ADDRESS, {"image"}
+            )
         ]
 
     assert "curl -F image=@large.jpg -F width=400 http://127.0.0.1:8080/api/resize" in shown(
@@ -190,7 +309,7 @@ def test_examples_without_an_answer_to_show_are_commands_all_the_same(whole):
     def shown(path, method):
         return [
             each.command
-            for each in curl.examples(method, path, whole["paths"][path][method], "/", ())
+            for each in curl.examples(method, path, whole["paths"][path][method], curl.DEFAULT_ADDRESS, ())
             if not each.status
         ]
 

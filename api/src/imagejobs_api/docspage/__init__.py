@@ -1,4 +1,5 @@
 """`GET /docs`: the OpenAPI document as a page for people.
 
-It has no script and loads nothing, so it works offline, printed and saved (docs/adr).
+It is whole without a script, so it works offline, printed and saved (docs/adr). Its one script, `docs.js`,
+adds search, copying and trying calls.
 """

@@ -8,7 +8,8 @@ from typing import Any
 
 from imagejobs_api.docspage import curl
 from imagejobs_api.docspage.fields import field_row, render_fields
-from imagejobs_api.docspage.html import Html, join, line, prose, table, tag
+from imagejobs_api.docspage.html import Html, copyable, join, line, prose, table, tag
+from imagejobs_api.docspage.tryout import can_be_tried, is_file, render_tryout
 from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
@@ -69,6 +70,7 @@ def render_call(call: Call) -> Html:
         _render_parameters(call),
         *_render_body(call),
         *_render_examples(call),
+        _render_tryout(call),
         _render_answers(call),
         id=call.id,
     )
@@ -77,7 +79,7 @@ def render_call(call: Call) -> Html:
 def first_command(document: Schema) -> Html:
     """Return the first example of the first call, for those who want to try before they read."""
     first = next(calls_with_tag(document, document["tags"][0]["name"]))
-    return _render_code(next(command for _, command, _ in _curl_examples(first) if command))
+    return _render_command(next(command for _, command, _ in _curl_examples(first) if command))
 
 
 def _render_parameters(call: Call) -> Html:
@@ -124,7 +126,7 @@ def _render_examples(call: Call) -> list[Html]:
 
 def _curl_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
     for each in curl.examples(
-        call.method, call.path, call.operation, call.document["servers"][0]["url"], _file_fields(call)
+        call.method, call.path, call.operation, curl.base_address(call.document), _file_fields(call)
     ):
         yield f"{each.summary}: {each.status}" if each.status else each.summary, each.command, each.answer
 
@@ -136,9 +138,16 @@ def _webhook_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
 
 
 def _render_example(summary: str, command: str, answer: Any) -> Html:
-    return tag(
-        "details", tag("summary", summary), _render_code(command), _render_code(_format_answer(answer))
-    )
+    shown = [_render_command(command)] if command else []
+    return tag("details", tag("summary", summary), *shown, _render_code(_format_answer(answer)))
+
+
+def _render_tryout(call: Call) -> Html:
+    content = call.operation.get("requestBody", {}).get("content", {})
+    body = call.resolve(next(iter(content.values()))["schema"]) if content else {}
+    if not call.path or not can_be_tried(call.method, call.operation, body.get("properties", {})):
+        return Html("")
+    return render_tryout(call.method, call.path, call.operation["parameters"], body)
 
 
 def _file_fields(call: Call) -> set[str]:
@@ -148,7 +157,11 @@ def _file_fields(call: Call) -> set[str]:
         for body in content.values()
         for name, each in call.resolve(body["schema"]).get("properties", {}).items()
     }
-    return {name for name, each in fields.items() if each.get("items", each).get("format") == "binary"}
+    return {name for name, each in fields.items() if is_file(each.get("items", each))}
+
+
+def _render_command(text: str) -> Html:
+    return copyable(_render_code(text))
 
 
 def _render_code(text: str) -> Html:

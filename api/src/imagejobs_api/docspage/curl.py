@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from imagejobs_api.jobs.copy_as import KEY_VARIABLE
+
 Schema = dict[str, Any]
 DEFAULT_ADDRESS = "http://127.0.0.1:8080"
 """The address of a server whose document names none."""
+KEY_OPTION = f'-H "Authorization: Bearer ${KEY_VARIABLE}"'
 LINE_BREAK = " \\\n  "
 MAX_LINE_CHARACTERS = 88
 """A longer command is split into several lines."""
@@ -31,6 +34,12 @@ class CurlExample:
     answer: Any
 
 
+def base_address(document: Schema) -> str:
+    """Return the URL before every path of the document."""
+    url = str(document["servers"][0]["url"])
+    return DEFAULT_ADDRESS if url == "/" else url
+
+
 def examples(
     method: str, path: str, operation: Schema, server: str, files: Container[str]
 ) -> Iterator[CurlExample]:
@@ -40,10 +49,10 @@ def examples(
         method: In lower case, as in OpenAPI.
         path: With its parameters in braces.
         operation: OpenAPI's operation object.
-        server: The URL before the path; "/" means `DEFAULT_ADDRESS`.
+        server: The URL before the path.
         files: Fields of the body that hold files.
     """
-    url = (DEFAULT_ADDRESS if server == "/" else server) + path
+    url = server + path
     requests, responses = _request_examples(operation), list(_response_examples(operation))
     with_body = {name for _, name, *_ in responses}
     for name, summary in requests.items():
@@ -63,7 +72,11 @@ def command(
     Args:
         accept: Media type for the header `Accept`; "" sends none.
     """
-    words = ["curl", *_save_option(operation), *([f"-H 'Accept: {accept}'"] if accept else [])]
+    words = ["curl", *_save_option(operation)]
+    if operation.get("security"):
+        words.append(KEY_OPTION)
+    if accept:
+        words.append(f"-H 'Accept: {accept}'")
     query = {}
     for parameter in operation["parameters"]:
         if name not in parameter.get("examples", {}):

@@ -30,7 +30,7 @@ def field_row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> 
     """
     mark = join(" ", tag("em", "required")) if needed else ""
     default = (
-        join(" Default ", tag("code", _format_default(schema["default"])), ".") if "default" in schema else ""
+        join(" Default ", tag("code", format_default(schema["default"])), ".") if "default" in schema else ""
     )
     return (
         join(tag("code", name), mark),
@@ -39,5 +39,6 @@ def field_row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> 
     )
 
 
-def _format_default(value: object) -> str:
+def format_default(value: object) -> str:
+    """Return a default as a request would have it."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+VOID = ("input",)
+"""Elements without an end tag."""
 _CODE = re.compile(r"`([^`]+)`")
 
 
@@ -13,13 +15,14 @@ class Html(str):
     __slots__ = ()
 
 
-def tag(name: str, *children: str, **attributes: str) -> Html:
+def tag(name: str, /, *children: str, **attributes: str) -> Html:
     """Return an element; `class_` sets the attribute `class`, and "" gives an attribute without a value."""
     words = [
         f'{_attribute(key)}="{escape(value)}"' if value else _attribute(key)
         for key, value in attributes.items()
     ]
-    return Html(f"<{' '.join([name, *words])}>{join(*children)}</{name}>")
+    start = Html(f"<{' '.join([name, *words])}>")
+    return start if name in VOID else Html(f"{start}{join(*children)}</{name}>")
 
 
 def _attribute(key: str) -> str:
@@ -39,6 +42,11 @@ def line(text: str) -> Html:
 def prose(text: str) -> Html:
     """Return a text as paragraphs, which empty lines separate."""
     return join(*(tag("p", line(each)) for each in text.split("\n\n") if each.strip()))
+
+
+def copyable(shown: Html) -> Html:
+    """Return an element with a button that copies its text; the script of the page shows the button."""
+    return tag("div", shown, tag("button", "Copy", type="button", hidden=""), class_="copyable")
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Html:

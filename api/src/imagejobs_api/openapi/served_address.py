@@ -16,7 +16,7 @@ from imagejobs_api.http.static_body import StaticBody
 from imagejobs_api.view.links import Links
 
 MAX_ADDRESSES = 16
-"""Addresses whose bodies are cached, about 180 kB each; a server has two or three."""
+"""Addresses whose bodies are cached, about 330 kB each; a server has two or three."""
 
 
 class ServedAddress:

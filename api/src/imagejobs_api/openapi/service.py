@@ -17,7 +17,7 @@ _CACHE_HEADERS = ("ETag", "Cache-Control")
 
 def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
-    return [_health(), _ready(settings), _document(), _page(), *_web_page()]
+    return [_health(), _ready(settings), _document(), _page(), _page_script(), *_web_page()]
 
 
 def _health() -> Operation:
@@ -62,15 +62,30 @@ def _document() -> Operation:
 
 
 def _page() -> Operation:
-    page = {"type": "string", "description": "HTML that loads nothing else."}
+    page = {"type": "string", "description": "HTML that is whole without its script."}
     return Operation(
         "get",
         "/docs",
         "getDocs",
         TAG,
         "Get this document as a page",
-        "The page works offline.",
+        "The page works offline and without its script, which adds search, copying and trying calls.",
         _cacheable(Answer("The page.", {HTML: page}, _CACHE_HEADERS)),
+        parameters=(IF_NONE_MATCH,),
+        is_public=True,
+    )
+
+
+def _page_script() -> Operation:
+    script = {"type": "string", "description": "A script."}
+    return Operation(
+        "get",
+        "/docs/docs.js",
+        "getDocsScript",
+        TAG,
+        "Get the script of that page",
+        "It loads nothing and stores nothing.",
+        _cacheable(Answer("The script.", {"text/javascript": script}, _CACHE_HEADERS)),
         parameters=(IF_NONE_MATCH,),
         is_public=True,
     )
