@@ -8,6 +8,7 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
+from imagejobs_worker.image.slots import MAX_PARKED_IMAGES
 from support.clock.waiting import eventually
 from support.worker.process import SMALL, UID, picture
 
@@ -143,30 +144,30 @@ def test_a_retry_of_the_job_runs_the_failed_images_only(workers, objects, site):
 
 
 @pytest.mark.parametrize(
-    ("signals", "grace", "done"),
-    [(1, "5", 5), (1, "0.1", 3), (2, "60", 3)],
+    ("signals", "grace", "finishes"),
+    [(1, "60", True), (1, "0.1", False), (2, "60", False)],
     ids=["finishes", "grace over", "asked twice"],
 )
-def test_sigterm_leaves_a_checkpoint(workers, objects, site, redis_url, signals, grace, done):
-    lay_out(objects, urls(site, 8))
-    site.hold("/3")
-    site.hold("/4")
+def test_sigterm_leaves_a_checkpoint(workers, objects, site, redis_url, signals, grace, finishes):
+    count = MAX_PARKED_IMAGES + 10  # more than are begun while servers are slow
+    lay_out(objects, urls(site, count))
+    held = [f"/{index}" for index in range(3, count)]
+    for path in held:
+        site.hold(path)
     pod = workers.shard(CHECKPOINT_SECONDS="60", GRACE_SECONDS=grace)
     site.wait_for_requests("/3")
-    site.wait_for_requests("/4")
     eventually(lambda: (told := counts(redis_url)[0]) and told.succeeded == 3)
     for _ in range(signals):
         pod.send(signal.SIGTERM)
-    if done == 5:
-        site.release("/3")
-        site.release("/4")
+    for path in held if finishes else ():
+        site.release(path)
     assert pod.exit_code() == Exit.LOST
-    assert [each.index for each in results(objects)] == list(range(done))
-    if done != 5:
-        site.release("/3")
-        site.release("/4")
+    begun = [index for index in range(count) if site.requests[f"/{index}"]]
+    assert [each.index for each in results(objects)] == (begun if finishes else [0, 1, 2])
+    for path in () if finishes else held:
+        site.release(path)
     assert workers.shard().exit_code() == Exit.DONE
-    assert [each.index for each in results(objects)] == list(range(8))
+    assert [each.index for each in results(objects)] == list(range(count))
 
 
 def test_of_two_pods_with_one_index_one_result_is_left(workers, objects, site):
