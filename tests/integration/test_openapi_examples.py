@@ -179,8 +179,8 @@ def body(told, example, real):
         for file in (value if isinstance(value, list) else [value])
         if file in FILES
     ]
-    texts = {name: str(value) for name, value in fields.items() if name not in dict(files)}
-    return {"files": [(name, (file, FILES[file])) for name, file in files], "data": texts}
+    texts = [(name, (None, str(value))) for name, value in fields.items() if name not in dict(files)]
+    return {"files": [*texts, *((name, (file, FILES[file])) for name, file in files)]}
 
 
 @pytest.mark.parametrize(("identifier", "example"), CASES)

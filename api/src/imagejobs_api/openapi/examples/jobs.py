@@ -107,7 +107,10 @@ _HOPELESS = (
     "No failed image can succeed by a retry: they failed with not_an_image. To run them again all the same, "
     'name these codes: {"codes": [...]}.'
 )
-_CURL = f"curl \\\n  -F 'images[]=@\"bridge.jpg\"' \\\n  --form-string width=400 \\\n  {API}/api/batch\n"
+_FILES = "".join(
+    f"""  -F 'images[]=@"{name}"' \\\n""" for name in ("bridge.jpg", "portrait.jpg", "notes.txt")
+)
+_CURL = f"curl \\\n{_FILES}  --form-string width=400 \\\n  {API}/api/batch\n"
 _CONFLICT = "The job is not in a state that allows this."
 
 EXAMPLES = {
