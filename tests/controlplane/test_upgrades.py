@@ -50,6 +50,7 @@ OTHERS = {
     "networkPolicy.enabled": {"networkPolicy.enabled": False},
     "networkPolicy.internet": {"networkPolicy.internet": False},
     "pool.autoscaling.enabled": {"pool.autoscaling.enabled": True, "pool.keda.enabled": False},
+    "operator.lease.enabled": {"operator.lease.enabled": False, "operator.replicas": 1},
     "operator.serviceAccount.name": {"operator.serviceAccount.name": "mine"},
     "pool.disruptionBudget.enabled": {"pool.disruptionBudget.enabled": False},
     "pool.enabled": {"pool.enabled": False},

@@ -253,6 +253,7 @@ def test_every_call_has_an_example_but_those_that_answer_pages():
     assert ids - watched - EXAMPLES.keys() == {
         "getOpenApi",
         "getDocs",
+        "getDocsScript",
         "getPage",
         "getJobPage",
         "getPageAsset",

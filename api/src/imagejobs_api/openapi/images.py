@@ -136,6 +136,7 @@ def operations(settings: Settings, presets: Presets, components: Components) -> 
 def _sample_fields(form: Form, options: dict[str, Schema]) -> Schema:
     image_of: Schema = {
         "type": "string",
+        "minLength": 1,
         "description": "In place of `image`: the id of an image of yours, whose file is used again. It is "
         "the id of a sample, of a job of one image, or that of one image of a batch.",
     }
