@@ -120,10 +120,7 @@ def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(
     world.faults.kill_before, world.faults.kill_after = (count, None) if before else (None, count)
     world.reconcile()
     world.advance(BOUND - 1)
-    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
-    settle(world)
-    assert KEY not in world.store.jobs
-    assert not world.objects.data
+    see_a_late_result_go(world)
     assert not world.queue.tasks
 
 
@@ -162,10 +159,7 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
     world.advance(BOUND)
     world.reconcile()
     assert KEY in world.store.jobs, "its pods are not gone"
-    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
-    settle(world)
-    assert KEY not in world.store.jobs
-    assert not world.objects.data
+    see_a_late_result_go(world)
 
 
 def test_a_job_of_an_attempt_that_the_status_never_named_is_deleted_before_the_outputs(world: World) -> None:
@@ -191,6 +185,14 @@ def test_a_job_that_was_made_again_after_the_end_is_deleted_before_the_outputs(w
     see_pods_of_the_deleted_job_store_a_result(world, attempt=1)
 
 
+def see_a_late_result_go(world: World) -> None:
+    """Store a result of a deleted job as a worker does; it goes with the job."""
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+
+
 def see_pods_of_the_deleted_job_store_a_result(world: World, attempt: int) -> None:
     """Delete a job of which a Job still has pods; these store a result before they go."""
     world.store.user_delete(KEY)
@@ -200,10 +202,7 @@ def see_pods_of_the_deleted_job_store_a_result(world: World, attempt: int) -> No
     world.advance(DELETION_SECONDS - 1)
     world.reconcile()
     assert KEY in world.store.jobs
-    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
-    settle(world)
-    assert KEY not in world.store.jobs
-    assert not world.objects.data
+    see_a_late_result_go(world)
 
 
 @pytest.mark.parametrize(
@@ -226,10 +225,7 @@ def test_a_calendar_that_jumps_while_no_operator_runs_does_not_shorten_the_wait(
     world.advance(seconds)
     world.reconcile()
     assert KEY in world.store.jobs
-    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
-    settle(world)
-    assert KEY not in world.store.jobs
-    assert not world.objects.data
+    see_a_late_result_go(world)
 
 
 @pytest.mark.parametrize("state", [State.SUCCEEDED, State.CANCELLED])
@@ -249,10 +245,7 @@ def test_tasks_that_were_sent_after_the_end_are_withdrawn_before_the_outputs_go(
     world.advance(BOUND - 1)
     world.reconcile()
     assert KEY in world.store.jobs
-    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
-    settle(world)
-    assert KEY not in world.store.jobs
-    assert not world.objects.data
+    see_a_late_result_go(world)
 
 
 def test_a_result_that_a_worker_stores_after_it_lost_its_lease_is_deleted_after_the_job(world: World) -> None:

@@ -24,8 +24,8 @@ RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 30.0
 """Pause before a broken feed starts again, and the longest before the store is asked again."""
 ROUNDS_PER_LISTING = 20
 """Rounds of the resync of which one lists all keys though their number is right: each 10 minutes by default.
-Measured over 10,000 jobs: a listing costs a second of the processor or more, the number of jobs some
-milliseconds.
+Over 10,000 jobs on a cluster a listing is 20 requests for 500 keys each, the number of jobs one request for
+one.
 """
 MAX_MISSED_KEYS = 500
 """Jobs that no watch has told of and that one round adds. Each of them is read, and a start over thousands of
